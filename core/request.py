@@ -1,0 +1,177 @@
+"""One request: checked before anything heavy is loaded, then fulfilled by the pipeline and written to its files.
+
+The worker and the command line ask in the same words, so a wrong value gets the same message in both.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError
+from .failures import explain_os_error
+
+if TYPE_CHECKING:
+    from .reconstruct import ModelCache, Reconstruction
+
+QUALITIES = ("draft", "standard", "best")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+MESH_SUFFIXES = (".ply", ".obj", ".glb")
+
+Progress = Callable[[str, float], None]
+
+_partial_files: set[Path] = set()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to reconstruct and where to write it. ``options`` are arguments of ``reconstruct.Options``."""
+
+    photos: tuple[Path, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    output: Path | None = None  # .npz for Blender
+    cameras: Path | None = None  # cameras.json
+    mesh: Path | None = None  # .ply, .obj or .glb
+
+
+def parse(message: Mapping[str, Any]) -> Request:
+    """Check a request that came in as JSON.
+
+    :param message: ``photos``, ``options`` and the files to write: ``output``, ``cameras``, ``mesh``.
+    :raises InputError: there is no photo, or an option is unknown or has an impossible value.
+    """
+    photos = _paths("photos", message.get("photos") or ())
+    if not photos:
+        raise InputError("There is no photo to reconstruct from.", "Give two to four photos of one object.")
+    options = {}
+    for name, value in (message.get("options") or {}).items():
+        if name not in _OPTIONS:
+            raise InputError(f"There is no option {name}.", f"The options are {', '.join(_OPTIONS)}.")
+        if value is not None:
+            options[name] = _OPTIONS[name](name, value)
+    if "fov" in options and "focal_35mm" in options:
+        raise InputError("Both fov and focal_35mm are given.", "Give one of them: each decides the focal length.")
+    cameras, mesh = _path("cameras", message.get("cameras")), _path("mesh", message.get("mesh"))
+    if mesh and options.get("poses_only"):
+        raise InputError(f"The mesh {mesh} cannot be written when only poses are wanted.", "Leave out one of the two.")
+    if mesh and mesh.suffix.lower() not in MESH_SUFFIXES:
+        raise InputError(f"The mesh {mesh} has an unknown ending.", f"Use one of {', '.join(MESH_SUFFIXES)}.")
+    output = _path("output", message.get("output"))
+    for path in filter(None, (output, cameras, mesh)):
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"The folder of {path} does not exist.", "Create it, or choose another folder.")
+    return Request(photos, options, output, cameras, mesh)
+
+
+def fulfil(request: Request, progress: Progress, models: ModelCache) -> Reconstruction:
+    """Run the pipeline and write the files that the request names. A file is complete or not there.
+
+    :raises PflrmError: as ``reconstruct.reconstruct``; or a file cannot be written.
+    """
+    from . import reconstruct as pipeline  # torch: loaded only when there is work
+    from .cameras import save_cameras
+    from .mesh_files import save_mesh
+
+    options = pipeline.Options(**request.options)
+    result = pipeline.reconstruct(request.photos, options, models=models, progress=progress)
+    if request.output:
+        write(request.output, lambda path: pipeline.save_result(path, result))
+    if request.cameras:
+        write(request.cameras, lambda path: save_cameras(path, result.cameras))
+    if request.mesh and result.mesh is not None:
+        save_mesh(result.mesh, request.mesh)
+    return result
+
+
+def write(path: Path, save: Callable[[Path], None]) -> None:
+    """Let ``save`` write beside ``path`` and move the file there when it is complete.
+
+    :raises PflrmError: the disk is full, or the folder cannot be written to. Nothing is left behind.
+    """
+    partial = path.with_name(f"{path.stem}.part{path.suffix}")
+    _partial_files.add(partial)
+    try:
+        save(partial)
+        os.replace(partial, path)
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    finally:
+        partial.unlink(missing_ok=True)
+        _partial_files.discard(partial)
+
+
+def remove_partial_files() -> None:
+    """Remove what ``write`` has begun, for a process that ends in the middle of it."""
+    for partial in list(_partial_files):
+        partial.unlink(missing_ok=True)
+
+
+def _choice(*choices: str) -> Callable[[str, Any], str]:
+    def check(name: str, value: Any) -> str:
+        if value not in choices:
+            raise InputError(f"The {name} {value!r} is unknown.", f"Choose one of {', '.join(choices)}.")
+        return value
+
+    return check
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"The option {name} is {value!r}.", "Give true or false.")
+    return value
+
+
+def _number(low: float, high: float) -> Callable[[str, Any], float]:
+    """A number strictly between two bounds."""
+
+    def check(name: str, value: Any) -> float:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or not low < value < high:
+            raise InputError(f"The option {name} is {value!r}.", f"Give a number between {low:g} and {high:g}.")
+        return float(value)
+
+    return check
+
+
+def _integer(low: int, high: int) -> Callable[[str, Any], int]:
+    """A whole number from ``low`` to ``high``, both included."""
+
+    def check(name: str, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise InputError(f"The option {name} is {value!r}.", f"Give a whole number from {low} to {high}.")
+        return value
+
+    return check
+
+
+def _path(name: str, value: Any) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise InputError(f"The option {name} is {value!r}.", "Give the path of a file.")
+    return Path(value)
+
+
+def _paths(name: str, value: Any) -> tuple[Path, ...]:
+    if isinstance(value, (str, Path)) or not all(isinstance(item, (str, Path)) and str(item) for item in value):
+        raise InputError(f"The option {name} is {value!r}.", "Give a list of files.")
+    return tuple(map(Path, value))
+
+
+_OPTIONS: dict[str, Callable[[str, Any], Any]] = {
+    "quality": _choice(*QUALITIES),
+    "poses_only": _flag,
+    "device": _choice(*DEVICES),
+    "seed": _integer(0, 2**31 - 1),
+    "focal_35mm": _number(0, 5000),
+    "fov": _number(0, 179),
+    "masks": _paths,
+    "intrinsics": _path,
+    "weights": _path,
+    "mesh_resolution": _integer(16, 1024),
+    "face_limit": _integer(4, 10_000_000),
+}
