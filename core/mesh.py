@@ -1,0 +1,285 @@
+"""From a density field to a clean triangle mesh with colours.
+
+The density is sampled where the surface can be, marching cubes finds the surface, floating crumbs and hidden inner
+shells go, and the field is asked for the colours. The paper (§4.2.2) fuses 100 rendered depth maps instead; marching
+cubes on the same field needs no rendering. The mesh is as fine as the grid: fewer faces are a lower resolution, or
+Blender's Decimate modifier, which an artist can change afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from .errors import InputError, RuntimeMissingError
+
+COARSE_CELLS = 64  # cells along an axis of the first grid: a part that fits between its samples may be missed
+CHUNK = 1 << 17  # points of one query
+OCCUPIED = 0.5  # occupancy of the surface
+SMALLEST_PART = 0.02  # share of the largest part's area below which a part is a crumb
+TAUBIN = (0.5, -0.53)  # one smoothing step shrinks, the next one inflates: the volume stays
+
+Progress = Callable[[float], None]
+
+
+class Field(Protocol):
+    """What a mesh is made from: density and colour in the box [-half_extent, half_extent]³."""
+
+    @property
+    def half_extent(self) -> float: ...
+
+    @property
+    def level(self) -> float:
+        """Density of the surface."""
+        ...
+
+    @property
+    def device(self) -> torch.device | str: ...
+
+    def query(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Density (...) and colour (..., 3) in [0, 1] at points (..., 3)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A triangle mesh in world coordinates.
+
+    ``vertices`` (N, 3) float32; ``faces`` (M, 3) int32, counter-clockwise seen from outside; ``normals`` (N, 3)
+    float32 unit vectors; ``colours`` (N, 3) float32 RGB in [0, 1], sRGB values as in the photos.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    normals: np.ndarray
+    colours: np.ndarray
+
+
+def extract_mesh(
+    field: Field,
+    *,
+    resolution: int = 128,
+    smallest_part: float = SMALLEST_PART,
+    smoothing: int = 2,
+    progress: Progress | None = None,
+) -> Mesh:
+    """The surface of a field.
+
+    :param resolution: cells along each axis of the field's box, rounded up where the coarse grid needs it.
+    :param smallest_part: parts with less than this share of the largest part's area are dropped.
+    :param smoothing: Taubin smoothing steps; 0 keeps the surface of marching cubes.
+    :param progress: called with a fraction in [0, 1]; what it raises ends the work.
+    :raises InputError: the field has no surface.
+    """
+    report = progress or (lambda fraction: None)
+    volume = sample_occupancy(field, resolution, _section(report, 0.0, 0.8))
+    cell = 2 * field.half_extent / (len(volume) - 1)
+    vertices, faces = close_and_march(volume)
+    vertices = vertices * cell - field.half_extent
+    vertices, faces = keep_outer_parts(vertices, faces, smallest_part)
+    if len(faces) == 0:
+        raise InputError(
+            "The model found no surface in these photos.",
+            "Check that the masks keep the object and that all photos show the same object, or use other photos.",
+        )
+    report(0.9)
+    vertices = smooth(vertices, faces, smoothing)
+    normals = vertex_normals(vertices, faces)
+    # Half a cell inside, where the field was trained to carry the colour that the photos show.
+    colours = _query_colours(field, vertices - 0.5 * cell * normals, _section(report, 0.9, 1.0))
+    return Mesh(vertices.astype(np.float32), faces.astype(np.int32), normals.astype(np.float32), colours)
+
+
+def _section(progress: Progress, begin: float, end: float) -> Progress:
+    """Progress of a step that takes the whole from ``begin`` to ``end``."""
+    return lambda fraction: progress(begin + (end - begin) * fraction)
+
+
+def sample_occupancy(field: Field, resolution: int, progress: Progress) -> np.ndarray:
+    """Occupancy (n, n, n) float32 at the grid's points, exact in every cell that the surface crosses.
+
+    A coarse grid comes first. Blocks of fine points are evaluated where its samples change side, and then in every
+    neighbour into which the surface leaves a block, until it is closed. Elsewhere the nearest coarse sample stands.
+    """
+    block = max(1, resolution // COARSE_CELLS)
+    blocks = -(-resolution // block)
+    count = blocks * block + 1
+    steps = np.arange(0, count, block)
+    coarse_points = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    coarse = _query_occupancy(field, coarse_points, count, _section(progress, 0.0, 0.3))
+    coarse = coarse.reshape(blocks + 1, blocks + 1, blocks + 1)
+    if block == 1:
+        return coarse
+
+    nearest = (np.arange(count) + block // 2) // block
+    volume = coarse[np.ix_(nearest, nearest, nearest)]
+    known = np.zeros(volume.shape, dtype=bool)
+    known[::block, ::block, ::block] = True
+    done = np.zeros((blocks, blocks, blocks), dtype=bool)
+    offsets = np.stack(np.meshgrid(*[np.arange(block + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    wanted = _crossed_cells(coarse)
+    section = _section(progress, 0.3, 0.9)  # the first round is nearly all of the work
+    while wanted.any():
+        corners = np.argwhere(wanted) * block
+        covered = np.zeros_like(known)
+        for offset in offsets:
+            covered[tuple((corners + offset).T)] = True
+        points = np.argwhere(covered & ~known)
+        volume[tuple(points.T)] = _query_occupancy(field, points, count, section)
+        section = _section(progress, 0.9, 0.9)
+        known |= covered
+        done |= wanted
+        crossed = _crossed_cells(volume).reshape(blocks, block, blocks, block, blocks, block).any(axis=(1, 3, 5))
+        wanted = crossed & ~done
+    progress(1.0)
+    return volume
+
+
+def _crossed_cells(volume: np.ndarray) -> np.ndarray:
+    """(n-1, n-1, n-1) bool: the cells with corners on both sides of the surface."""
+    inside = volume > OCCUPIED
+    some, every = inside, inside
+    for axis in range(3):
+        low = [slice(None)] * 3
+        high = [slice(None)] * 3
+        low[axis], high[axis] = slice(None, -1), slice(1, None)
+        some = some[tuple(low)] | some[tuple(high)]
+        every = every[tuple(low)] & every[tuple(high)]
+    return some & ~every
+
+
+@torch.no_grad()
+def _query_occupancy(field: Field, indices: np.ndarray, count: int, progress: Progress) -> np.ndarray:
+    """Occupancy (N,) in [0, 1] at grid points (N, 3) of ``count`` samples along an axis.
+
+    density / (density + level) puts the surface at one half. It bounds the huge densities deep inside, which would
+    otherwise pull every vertex to the outer end of its edge and show the grid as steps.
+    """
+    values = np.empty(len(indices), dtype=np.float32)
+    scale = 2 * field.half_extent / (count - 1)
+    for begin in range(0, len(indices), CHUNK):
+        part = torch.as_tensor(indices[begin : begin + CHUNK], device=field.device).float()
+        density = field.query(part * scale - field.half_extent)[0].float().clamp_min(0)
+        occupancy = 1 - field.level / (density + field.level)
+        values[begin : begin + CHUNK] = torch.nan_to_num(occupancy).cpu().numpy()
+        progress(min(1.0, (begin + CHUNK) / len(indices)))
+    return values
+
+
+@torch.no_grad()
+def _query_colours(field: Field, points: np.ndarray, progress: Progress) -> np.ndarray:
+    colours = np.empty(points.shape, dtype=np.float32)
+    for begin in range(0, len(points), CHUNK):
+        part = torch.as_tensor(points[begin : begin + CHUNK], dtype=torch.float32, device=field.device)
+        colour = field.query(part)[1].float().clamp(0, 1)
+        colours[begin : begin + CHUNK] = torch.nan_to_num(colour).cpu().numpy()
+        progress(min(1.0, (begin + CHUNK) / len(points)))
+    return colours
+
+
+def close_and_march(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Marching cubes in units of cells; empty space around the grid closes a surface that the box cuts.
+
+    :returns: vertices (N, 3) float64, faces (M, 3) int64, counter-clockwise seen from outside.
+    """
+    vertices, faces = march(np.pad(volume, 1))
+    return vertices - 1, faces
+
+
+def march(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Marching cubes at OCCUPIED by PyMCubes, or by scikit-image where PyMCubes has no wheel: the same surface.
+
+    :raises RuntimeMissingError: neither package is installed.
+    """
+    try:
+        import mcubes
+    except ImportError:
+        return march_with_skimage(volume)
+    vertices, faces = mcubes.marching_cubes(volume, OCCUPIED)
+    return vertices, faces.astype(np.int64)
+
+
+def march_with_skimage(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``march`` by scikit-image."""
+    try:
+        from skimage.measure import marching_cubes
+    except ImportError as error:
+        raise RuntimeMissingError(
+            "Neither pymcubes nor scikit-image is installed, and a mesh needs one of them.",
+            "Install the packages again from the add-on's preferences.",
+        ) from error
+    if not (volume.min() < OCCUPIED < volume.max()):  # scikit-image raises an error for an empty surface
+        return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
+    # "ascent" is about scikit-image's own order of axes: the faces look outwards with it.
+    vertices, faces, _, _ = marching_cubes(volume, OCCUPIED, gradient_direction="ascent", method="lorensen")
+    return vertices.astype(np.float64), faces.astype(np.int64)
+
+
+def keep_outer_parts(vertices: np.ndarray, faces: np.ndarray, smallest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Drop crumbs (less than ``smallest`` of the largest part's area) and everything that lies inside another part.
+
+    The wall of a cavity faces inwards, so its signed volume is negative; a body within a cavity is found by the
+    winding number of the outer walls around it. Neither can be seen from outside.
+    """
+    if len(faces) == 0:
+        return vertices, faces
+    edges = coo_matrix((np.ones(len(faces) * 2), (np.r_[faces[:, 0], faces[:, 1]], np.r_[faces[:, 1], faces[:, 2]])),
+                       shape=(len(vertices), len(vertices)))
+    count, part_of_vertex = connected_components(edges, directed=False)
+    part_of_face = part_of_vertex[faces[:, 0]]
+    triangles = vertices[faces]  # (M, 3, 3)
+    cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    area = np.bincount(part_of_face, np.linalg.norm(cross, axis=1) / 2, count)
+    volume = np.bincount(part_of_face, _dot(triangles[:, 0], cross) / 6, count)
+    outward = np.flatnonzero((area >= smallest * area.max()) & (volume > 0))
+    kept = [
+        part for part in outward
+        if not _is_enclosed(triangles[part_of_face == part][0].mean(axis=0),
+                            triangles[np.isin(part_of_face, outward[outward != part])])
+    ]
+    faces = faces[np.isin(part_of_face, kept)]
+    used, faces = np.unique(faces, return_inverse=True)
+    return vertices[used], faces.reshape(-1, 3)
+
+
+def _is_enclosed(point: np.ndarray, triangles: np.ndarray) -> bool:
+    """Whether closed surfaces (M, 3, 3) wind around a point: solid angles after van Oosterom and Strackee, 1983."""
+    a, b, c = np.moveaxis(triangles - point, 1, 0)
+    la, lb, lc = (np.linalg.norm(side, axis=1) for side in (a, b, c))
+    triple = _dot(a, np.cross(b, c))
+    solid = 2 * np.arctan2(triple, la * lb * lc + _dot(a, b) * lc + _dot(b, c) * la + _dot(c, a) * lb)
+    return bool(solid.sum() / (4 * np.pi) > 0.5)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", a, b)
+
+
+def smooth(vertices: np.ndarray, faces: np.ndarray, steps: int) -> np.ndarray:
+    """Taubin smoothing: the noise of the grid goes, the volume stays."""
+    if steps == 0:
+        return vertices
+    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    ends = np.unique(np.concatenate([ends, ends[:, ::-1]]), axis=0)
+    neighbours = csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(vertices),) * 2)
+    degree = np.asarray(neighbours.sum(axis=1))  # (N, 1)
+    for _ in range(steps):
+        for factor in TAUBIN:
+            vertices = vertices + factor * (neighbours @ vertices / degree - vertices)
+    return vertices
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Unit normals (N, 3), the faces around a vertex weighted by their areas."""
+    triangles = vertices[faces]
+    cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    corners = faces.ravel()
+    normals = np.column_stack([np.bincount(corners, np.repeat(cross[:, k], 3), len(vertices)) for k in range(3)])
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.where(length > 0, normals / np.maximum(length, 1e-30), [0.0, 0.0, 1.0])
