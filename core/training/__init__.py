@@ -1,0 +1,1 @@
+"""Training: objects, renderer, losses and loop. Left out of the installed extension."""
