@@ -1,0 +1,25 @@
+"""PF-LRM: two to four photos of an object become cameras and a textured mesh.
+
+Blender imports this file at every start, so it imports nothing until ``register()`` runs. Outside Blender the same
+files are the package ``pflrm``.
+"""
+
+
+def register() -> None:
+    """Add the panels, operators and preferences to Blender."""
+    from . import operators, ui
+    from .pflrm_blender import properties
+
+    properties.register()
+    operators.register()
+    ui.register()
+
+
+def unregister() -> None:
+    """Take everything away again, and stop the worker."""
+    from . import operators, ui
+    from .pflrm_blender import properties
+
+    ui.unregister()
+    operators.unregister()
+    properties.unregister()

@@ -1,0 +1,75 @@
+"""Photos as Blender images: the file itself where Blender shows it upright, a turned copy in the .blend where not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from .orientation import UPRIGHT, read_orientation, turn_upright
+
+_TURNED_LIMIT = 2048  # pixels on the longer side of a turned copy, which travels inside the .blend
+
+
+class PhotoImageError(Exception):
+    """A photo that Blender cannot show; the message says which and why."""
+
+
+def load_upright(path: Path) -> bpy.types.Image:
+    """The photo as an image that stands upright; an image of that file which is already there is used again.
+
+    :raises PhotoImageError: the file is gone, or of a kind that Blender does not read.
+    """
+    try:
+        orientation = read_orientation(path)
+    except OSError as error:
+        raise PhotoImageError(f"{path} cannot be shown behind its camera: {error.strerror}.") from error
+    if orientation != UPRIGHT:
+        source = f"{path} {path.stat().st_mtime_ns}"
+        earlier = (image for image in bpy.data.images if image.get("pflrm_source") == source)
+        return next(earlier, None) or _turned_copy(path, orientation, source)
+    known = set(bpy.data.images)
+    image = bpy.data.images.load(str(path), check_existing=True)
+    if image not in known:
+        _check_readable(image, path)
+        image.filepath = _path_for_file(path)
+    return image
+
+
+def _check_readable(image: bpy.types.Image, path: Path) -> None:
+    if not min(image.size):  # Blender says nothing when it cannot decode a file
+        bpy.data.images.remove(image)
+        raise PhotoImageError(f"{path.name} cannot be shown behind its camera: Blender does not read such files.")
+
+
+def _turned_copy(path: Path, orientation: int, source: str) -> bpy.types.Image:
+    stored = bpy.data.images.load(str(path), check_existing=False)
+    _check_readable(stored, path)
+    try:
+        width, height = stored.size
+        share = min(1.0, _TURNED_LIMIT / max(width, height))
+        if share < 1.0:
+            width, height = round(width * share), round(height * share)
+            stored.scale(width, height)
+        pixels = np.empty(width * height * 4, np.float32)
+        stored.pixels.foreach_get(pixels)
+        # Blender's rows run upwards.
+        upright = turn_upright(pixels.reshape(height, width, 4)[::-1], orientation)[::-1]
+        turned = bpy.data.images.new(path.name, upright.shape[1], upright.shape[0], alpha=True)
+    finally:
+        bpy.data.images.remove(stored)
+    turned.pixels.foreach_set(np.ascontiguousarray(upright).ravel())
+    turned.pack()
+    turned["pflrm_source"] = source
+    return turned
+
+
+def _path_for_file(path: Path) -> str:
+    """Relative to the .blend where the artist's preferences ask for it and the file is saved on the same drive."""
+    if not (bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths):
+        return str(path)
+    try:
+        return bpy.path.relpath(str(path))
+    except ValueError:
+        return str(path)
