@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from .cameras import EYE, PROBE_SIZE, TURN, VIEW_FIELDS, draw_views, point_at_object, ray_through
+from .corruption import CORRUPTION_FIELDS, corrupt_pixel, draw_corruptions
 from .jit import FAR, device, f32
 from .lights import LAMPS, LIGHT_FIELDS, OCCLUSION, SHADOWS, draw_lights, shade
 from .objects import (
@@ -46,10 +47,26 @@ def probe_pixel(header, primitives, view, row, column):
 
 
 @device
+def probe_row(header, primitives, view, row, span):
+    """Fill ``span`` (2,) with the first and last column of the probe's row that see the object, or −1."""
+    span[0], span[1] = -1, -1
+    for column in range(PROBE_SIZE):
+        if probe_pixel(header, primitives, view, row, column):
+            span[0] = column
+            break
+    if span[0] < 0:
+        return
+    for column in range(PROBE_SIZE - 1, -1, -1):
+        if probe_pixel(header, primitives, view, row, column):
+            span[1] = column
+            break
+
+
+@device
 def _procedural_colour(header, primitives, textures, images, light, t, nearest, active, ox, oy, oz, dx, dy, dz):
     """Linear RGB of the surface of primitives at distance ``t`` along a ray."""
     x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
-    nx, ny, nz = normal_at(primitives, active, x, y, z)
+    nx, ny, nz = normal_at(primitives, nearest, active, x, y, z)
     record = int(primitives[nearest, TEXTURE])
     u, v, w = to_local(primitives, nearest, x, y, z)
     p, q, r = turn_to_local(primitives, nearest, nx, ny, nz)
@@ -109,8 +126,8 @@ def render_pixel(header, primitives, textures, images, light, view, row, column,
 
 
 @device
-def draw_object(seed, header, primitives, textures, views, lights, image_count, min_separation):
-    """Draw one object with its cameras and lights; everything follows from ``seed``."""
+def draw_object(seed, header, primitives, textures, views, lights, corruptions, image_count, min_separation, size):
+    """Draw one object with its cameras, lights and the faults of its photos; everything follows from ``seed``."""
     np.random.seed(seed)
     count = draw_primitives(primitives)
     fit_to_unit_ball(primitives, count)
@@ -118,54 +135,62 @@ def draw_object(seed, header, primitives, textures, views, lights, image_count, 
     draw_textures(textures, image_count, PATTERN_WEIGHTS)
     draw_views(views, min_separation)
     draw_lights(lights, views[:, TURN : TURN + 9])
+    draw_corruptions(corruptions, size)
 
 
 @device
-def draw_objects(seeds, headers, primitives, textures, views, lights, image_count, min_separation):
-    """Draw a batch: arrays (B, …) for ``seeds`` (B,)."""
+def draw_objects(seeds, headers, primitives, textures, views, lights, corruptions, image_count, min_separation, size):
+    """Draw a batch: the tables of ``empty_tables`` for ``seeds`` (B,)."""
     for b in range(len(seeds)):
         draw_object(
-            seeds[b], headers[b], primitives[b], textures[b], views[b], lights[b], image_count, min_separation
+            seeds[b], headers[b], primitives[b], textures[b], views[b], lights[b], corruptions[b],
+            image_count, min_separation, size,
         )
 
 
 @device
-def render_batch(headers, primitives, textures, images, lights, views, samples, rgb, mask, depth):
-    """Point all views at their objects and render them.
-
-    :param rgb: (B, V, 3, S, S), mask and depth (B, V, S, S): filled.
-    """
+def _render_view(header, primitives, textures, images, light, corruption, view, samples, rgb, mask, depth, image):
+    size = mask.shape[0]
     spans = np.empty((PROBE_SIZE, 2), np.int16)
-    size = rgb.shape[-1]
+    for row in range(PROBE_SIZE):
+        probe_row(header, primitives, view, row, spans[row])
+    point_at_object(view, spans)
+    for row in range(size):
+        for column in range(size):
+            red, green, blue, coverage, z = render_pixel(
+                header, primitives, textures, images, light, view, row, column, size, samples
+            )
+            rgb[0, row, column], rgb[1, row, column], rgb[2, row, column] = red, green, blue
+            mask[row, column] = coverage
+            depth[row, column] = z
+    for row in range(size):
+        for column in range(size):
+            corrupt_pixel(rgb, mask, corruption, row, column, image)
+
+
+@device
+def render_objects(
+    headers, primitives, textures, views, lights, corruptions, images, samples, rgb, mask, depth, image
+):
+    """Turn all views of a batch (the tables of ``empty_tables``) to their objects and render them.
+
+    :param rgb: (B, V, 3, S, S), mask and depth (B, V, S, S), image (B, V, 4, S, S): filled. Depth is in object units.
+    """
     for b in range(rgb.shape[0]):
         for v in range(rgb.shape[1]):
-            view = views[b, v]
-            for row in range(PROBE_SIZE):
-                spans[row] = -1
-                for column in range(PROBE_SIZE):
-                    if probe_pixel(headers[b], primitives[b], view, row, column):
-                        if spans[row, 0] < 0:
-                            spans[row, 0] = column
-                        spans[row, 1] = column
-            point_at_object(view, spans)
-            for row in range(size):
-                for column in range(size):
-                    red, green, blue, coverage, z = render_pixel(
-                        headers[b], primitives[b], textures[b], images, lights[b, v], view, row, column, size, samples
-                    )
-                    rgb[b, v, 0, row, column] = red
-                    rgb[b, v, 1, row, column] = green
-                    rgb[b, v, 2, row, column] = blue
-                    mask[b, v, row, column] = coverage
-                    depth[b, v, row, column] = z
+            _render_view(
+                headers[b], primitives[b], textures[b], images, lights[b, v], corruptions[b, v], views[b, v], samples,
+                rgb[b, v], mask[b, v], depth[b, v], image[b, v],
+            )
 
 
 def empty_tables(batch: int, views: int) -> tuple[np.ndarray, ...]:
-    """Headers, primitives, textures, views and lights of a batch, zero."""
+    """Headers, primitives, textures, views, lights and corruptions of a batch, zero."""
     return (
         np.zeros((batch, OBJECT_FIELDS), np.float32),
         np.zeros((batch, MAX_PRIMITIVES, PRIMITIVE_FIELDS), np.float32),
         np.zeros((batch, MAX_TEXTURES, TEXTURE_FIELDS), np.float32),
         np.zeros((batch, views, VIEW_FIELDS), np.float32),
         np.zeros((batch, views, LIGHT_FIELDS), np.float32),
+        np.zeros((batch, views, CORRUPTION_FIELDS), np.float32),
     )

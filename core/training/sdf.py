@@ -191,13 +191,25 @@ def march(primitives, count, step, ox, oy, oz, dx, dy, dz):
 
 
 @device
-def normal_at(primitives, active, x, y, z):
-    """The unit normal of the surface, from four distances around a point."""
+def _distance_on(primitives, nearest, active, x, y, z):
+    """Signed distance near a surface point of primitive ``nearest``."""
+    # Where nothing blends, the surface is that of one primitive, which saves evaluating the others.
+    if primitives[nearest, OPERATION] == DIFFERENCE:
+        return -primitive_distance(primitives, nearest, x, y, z)
+    if primitives[nearest, BLEND] == _ZERO:
+        return primitive_distance(primitives, nearest, x, y, z)
+    distance, _ = distance_at(primitives, active, x, y, z)
+    return distance
+
+
+@device
+def normal_at(primitives, nearest, active, x, y, z):
+    """The unit normal of the surface, from four distances around a point that lies on primitive ``nearest``."""
     e = f32(1.5e-3)
-    p, _ = distance_at(primitives, active, x + e, y - e, z - e)
-    q, _ = distance_at(primitives, active, x - e, y - e, z + e)
-    r, _ = distance_at(primitives, active, x - e, y + e, z - e)
-    s, _ = distance_at(primitives, active, x + e, y + e, z + e)
+    p = _distance_on(primitives, nearest, active, x + e, y - e, z - e)
+    q = _distance_on(primitives, nearest, active, x - e, y - e, z + e)
+    r = _distance_on(primitives, nearest, active, x - e, y + e, z - e)
+    s = _distance_on(primitives, nearest, active, x + e, y + e, z + e)
     nx, ny, nz = p - q - r + s, r + s - p - q, q + s - p - r
     length = math.sqrt(nx * nx + ny * ny + nz * nz) + f32(1e-12)
     return nx / length, ny / length, nz / length
