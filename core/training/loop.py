@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from .optimiser import Optimiser
 WARM_UP_STEPS = 60
 DECAY_SHARE = 0.25  # the rates fall linearly to zero over this last share of the time
 VALIDATION_SEED = 2**31 - 1
+VALIDATION_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,14 @@ class Settings:
     config: str = "small"
     weights: Path | None = None
     stem: Path | None = None
-    pack: Path | None = None
+    meshes: Path | None = None
+    textures: Path | None = None
     seed: int = 0
     batch: int = 8
     views: int = 5
     inputs: int = 4
     rays: int = 192
+    replays: int = 1
     pose_weight: float = 0.0
     distilled: float = 0.0
     muon_rate: float = 1e-3
@@ -68,9 +72,14 @@ def start_model(settings: Settings) -> PFLRM:
     return model.to(settings.device).train()
 
 
-def to_device(batch: Batch, device: str) -> Batch:
-    """The batch on another device, in float32."""
-    return Batch(**{f.name: getattr(batch, f.name).to(device, torch.float32, non_blocking=True) for f in fields(Batch)})
+def replay(stream: Iterator[Batch], times: int, seed: int, pool: int = 24) -> Iterator[Batch]:
+    """Every batch ``times`` times, in between others: where rendering costs as much as learning."""
+    chooser = random.Random(seed)
+    waiting: list[Batch] = []
+    while True:
+        while len(waiting) < (pool if times > 1 else 1):
+            waiting += [next(stream)] * times
+        yield waiting.pop(chooser.randrange(len(waiting)))
 
 
 class Trainer:
@@ -85,11 +94,16 @@ class Trainer:
         if self.state_file.exists():
             self.optimiser.load(self.state_file)
         size = self.model.config.image_size
-        # Resumed runs must not see the same objects again.
-        common = {"size": size, "views": settings.views, "batch": settings.batch, "pack": settings.pack}
-        self.stream = iter(ObjectStream(seed=settings.seed + 1000003 * self.optimiser.steps, **common))
-        held_out = ObjectStream(seed=VALIDATION_SEED, **common)
-        self.validation = [to_device(batch, settings.device) for batch in _take(held_out, 4)]
+        stream = ObjectStream(
+            size=size, views=settings.views, batch=settings.batch, seed=settings.seed, samples=1,
+            start=self.optimiser.steps, meshes=settings.meshes, textures=settings.textures,
+        )
+        self.stream = replay(iter(stream), settings.replays, settings.seed + self.optimiser.steps)
+        held_out = ObjectStream(
+            size=size, views=settings.views, batch=8, seed=VALIDATION_SEED, workers=0,
+            meshes=settings.meshes, textures=settings.textures,
+        )
+        self.validation = [held_out.batch_at(step).to(settings.device) for step in range(VALIDATION_BATCHES)]
         self.generator = torch.Generator(settings.device).manual_seed(settings.seed + self.optimiser.steps)
         self.log_file = settings.out / "log.jsonl"
         self.samples = 0
@@ -103,7 +117,7 @@ class Trainer:
         waited, counted = 0.0, 0
         while (elapsed := time.monotonic() - started) < 60 * settings.minutes:
             before = time.monotonic()
-            batch = to_device(next(self.stream), settings.device)
+            batch = next(self.stream).to(settings.device)
             waited += time.monotonic() - before
             terms, norm = self.step(batch, elapsed / (60 * settings.minutes))
             counted += 1
@@ -193,8 +207,3 @@ class Trainer:
         with self.log_file.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-
-def _take(stream: ObjectStream, count: int) -> Iterator[Batch]:
-    iterator = iter(stream)
-    for _ in range(count):
-        yield next(iterator)

@@ -1,0 +1,46 @@
+# make demo       real photos to demo/out: a .blend, a .glb, cameras.json and a picture to judge them by
+# make test       everything that can be tested without a window
+# make package    the zip that Blender installs, in dist/
+# make lint       ruff and mypy
+# make bench      times and memory, beside the machine's own speed
+# make train      go on training the bundled weights (MINUTES, PACK)
+# make evaluate   poses and surfaces on validation scans (DATA)
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+MINUTES ?= 10
+DATA ?= ../shared/data/scans_val
+
+.PHONY: demo test package lint bench train evaluate clean
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[develop,heic]'
+	touch $@
+
+demo: $(VENV)/ready
+	$(BIN)/python demo/run.py
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest
+
+package: $(VENV)/ready
+	$(BIN)/python -m tests.package dist
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy core pflrm_blender operators ui __init__.py __main__.py demo
+
+bench: $(VENV)/ready
+	$(BIN)/python -m pflrm.core.evaluation.bench
+
+train: $(VENV)/ready
+	$(BIN)/python -m pflrm.core.training --minutes $(MINUTES) --out runs/train \
+		--weights core/weights/pflrm-small.safetensors $(if $(PACK),--pack $(PACK))
+
+evaluate: $(VENV)/ready
+	$(BIN)/python -m pflrm.core.evaluation --data $(DATA)
+
+clean:
+	rm -rf $(VENV) build dist demo/out *.egg-info

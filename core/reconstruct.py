@@ -1,0 +1,232 @@
+"""The pipeline: photos in, cameras and a mesh out, in one readable function."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .cameras import Camera, pose
+from .checkpoint import bundled_weights, load_checkpoint
+from .errors import InputError, RuntimeMissingError
+from .mesh import Mesh, extract_mesh
+from .model import PFLRM, Prediction
+from .model.pflrm import view_distance
+from .photos import Photo, View, canonical_view, load_photos
+from .pnp import solve_pnp
+from .search import Hypothesis, confidence, search_poses
+
+Progress = Callable[[str, float], None]
+
+QUALITIES = ("draft", "standard", "best")
+MESH_RESOLUTION = {"draft": 96, "standard": 160, "best": 256}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can choose. ``masks`` are files, one a photo; ``intrinsics`` is a file like cameras.json."""
+
+    quality: str = "standard"
+    poses_only: bool = False
+    device: str = "auto"
+    seed: int = 0
+    focal_35mm: float | None = None
+    fov: float | None = None
+    masks: tuple[Path, ...] = ()
+    intrinsics: Path | None = None
+    weights: Path | None = None
+    mesh_resolution: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.quality not in QUALITIES:
+            raise InputError(f"There is no quality {self.quality!r}.", f"Choose one of {', '.join(QUALITIES)}.")
+        if self.mesh_resolution is not None and not 16 <= self.mesh_resolution <= 1024:
+            raise InputError(f"A mesh resolution of {self.mesh_resolution} is not possible.", "Choose 16 to 1024.")
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What the photos became. Cameras are in the order of the photos; the first is the reference."""
+
+    cameras: tuple[Camera, ...]
+    mesh: Mesh | None
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+@dataclass
+class ModelCache:
+    """Keeps the loaded network between runs."""
+
+    _models: dict[tuple[Path, float, str], PFLRM] = field(default_factory=dict)
+
+    def get(self, weights: Path | None, device: str) -> PFLRM:
+        """The network of a weights file (None: the bundled one) on a device, loaded once."""
+        path = weights or bundled_weights()
+        changed = path.stat().st_mtime if path.exists() else 0.0
+        key = (path, changed, device)
+        if key not in self._models:
+            self._models = {key: load_checkpoint(path, device=device)}
+        return self._models[key]
+
+
+def choose_device(name: str) -> str:
+    """The torch device for ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    :raises RuntimeMissingError: the device is not there.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available.get(name, False):
+        there = ", ".join(device for device, present in available.items() if present)
+        raise RuntimeMissingError(f"This machine's torch has no device {name!r}.", f"Choose one of: auto, {there}.")
+    return name
+
+
+@torch.inference_mode()
+def predict(model: PFLRM, views: Sequence[View]) -> Prediction:
+    """Run the network on canonical views of its own image size."""
+    device = next(model.parameters()).device
+    images = np.stack([view.image for view in views]).transpose(0, 3, 1, 2)  # (V, 4, S, S)
+    intrinsics = np.stack([view.intrinsics.normalised() for view in views])
+    batch = torch.from_numpy(np.ascontiguousarray(images)).float()[None].to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type != "mps"):
+        return model(batch, torch.from_numpy(intrinsics).float()[None].to(device))
+
+
+def patch_rays(views: Sequence[View], side: int) -> torch.Tensor:
+    """Normalised image coordinates (V, side², 2) of the patch centres."""
+    middle = (np.arange(side) + 0.5) / side
+    grid = np.stack(np.meshgrid(middle, middle), -1).reshape(-1, 2)
+    intrinsics = np.stack([view.intrinsics.normalised() for view in views])
+    return torch.from_numpy((grid - intrinsics[:, None, 2:]) / intrinsics[:, None, :2]).float()
+
+
+@dataclass(frozen=True)
+class PnPInput:
+    """The network's points as the solver wants them: (V, N, 3), (V, N, 2), (V, N) and distances (V,)."""
+
+    points: torch.Tensor
+    rays: torch.Tensor
+    weights: torch.Tensor
+    distance: torch.Tensor
+
+
+def pnp_input(prediction: Prediction, views: Sequence[View], side: int) -> PnPInput:
+    """β = α·w (paper §3.3), so that background does not vote."""
+    intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
+    weights = (prediction.opacity * prediction.weight)[0].float().cpu()
+    return PnPInput(
+        prediction.points[0].float().cpu(), patch_rays(views, side), weights, view_distance(intrinsics)
+    )
+
+
+def reference_first(poses: np.ndarray, distance: float) -> np.ndarray:
+    """Poses (V, 4, 4) with the first replaced by the exact reference pose that defines the world."""
+    from .cameras import reference_pose
+
+    return np.concatenate([reference_pose(distance)[None], poses[1:]])
+
+
+def predict_poses(
+    model: PFLRM, views: Sequence[View], options: Options, progress: Callable[[float], None],
+) -> tuple[list[Hypothesis], Prediction]:
+    """The network's PnP poses and the global search beside them; hypotheses best first."""
+    prediction = predict(model, views)
+    solver = pnp_input(prediction, views, model.config.patches)
+    solution = solve_pnp(solver.points, solver.rays, solver.weights, distance=solver.distance)
+    candidate = reference_first(solution.world_to_camera.double().numpy(), float(solver.distance[0]))
+    depth = None if prediction.depth is None else prediction.depth[0].float().cpu().numpy()
+    log_scale = None if prediction.depth_log_scale is None else prediction.depth_log_scale[0].float().cpu().numpy()
+    hypotheses = search_poses(
+        views, depth=depth, depth_log_scale=log_scale, candidates=[candidate], effort=options.quality,
+        seed=options.seed, progress=progress,
+    )
+    return hypotheses, prediction
+
+
+def reconstruct(
+    photos: Sequence[Path], options: Options, *, models: ModelCache, progress: Progress,
+) -> Reconstruction:
+    """Cameras of the photos and a mesh of the object they show.
+
+    :param progress: called with the stage and the finished share of the whole; it may raise ``CancelledError``.
+    :raises PflrmError: the input, the runtime or the weights are at fault; nothing has been written.
+    """
+    seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def stage(name: str, begins: float) -> Iterator[None]:
+        progress(name, begins)
+        started = time.perf_counter()
+        yield
+        seconds[name] = time.perf_counter() - started
+
+    with stage("Reading Photos", 0.0):
+        loaded = load_photos(
+            photos, masks=options.masks, intrinsics_file=options.intrinsics,
+            focal_35mm=options.focal_35mm, fov=options.fov,
+        )
+    with stage("Loading Model", 0.1):
+        model = models.get(options.weights, choose_device(options.device))
+        views = [canonical_view(photo, model.config.image_size) for photo in loaded]
+    with stage("Predicting Poses", 0.15):
+        hypotheses, prediction = predict_poses(
+            model, views, options, lambda share: progress("Predicting Poses", 0.15 + 0.55 * share)
+        )
+    mesh = None
+    if not options.poses_only:
+        with stage("Extracting Surface", 0.75):
+            mesh = extract_mesh(
+                model.field(prediction),
+                resolution=options.mesh_resolution or MESH_RESOLUTION[options.quality],
+                progress=lambda share: progress("Extracting Surface", 0.75 + 0.25 * share),
+            )
+    progress("Done", 1.0)
+    cameras = photo_cameras(views, hypotheses[0].world_to_camera, confidence(hypotheses))
+    return Reconstruction(cameras, mesh, warnings_of(loaded), seconds)
+
+
+def photo_cameras(views: Sequence[View], world_to_view: np.ndarray, sure: np.ndarray) -> tuple[Camera, ...]:
+    """Undo the canonical rotation: the cameras of the photos themselves."""
+    return tuple(
+        Camera(
+            str(view.photo.path), view.photo.intrinsics,
+            pose(view.photo_from_view, np.zeros(3)) @ matrix, float(np.clip(level, 0, 1)),
+        )
+        for view, matrix, level in zip(views, world_to_view, sure, strict=True)
+    )
+
+
+def warnings_of(photos: Sequence[Photo]) -> tuple[str, ...]:
+    """What the user should know about this set of photos."""
+    own = [warning for photo in photos for warning in photo.warnings]
+    if len(photos) == 1:
+        own.append("One photo gives a shape but no other cameras: add photos from other sides for a better shape.")
+    return tuple(own)
+
+
+def save_result(path: Path, result: Reconstruction) -> None:
+    """Write the arrays of a result as .npz without pickle (design.md, boundary 5)."""
+    arrays: dict[str, np.ndarray] = {
+        "files": np.array([camera.file for camera in result.cameras]),
+        "size": np.array([(c.intrinsics.width, c.intrinsics.height) for c in result.cameras]),
+        "intrinsics": np.array(
+            [(c.intrinsics.fx, c.intrinsics.fy, c.intrinsics.cx, c.intrinsics.cy) for c in result.cameras]
+        ),
+        "world_to_camera": np.stack([camera.world_to_camera for camera in result.cameras]),
+        "confidence": np.array([camera.confidence for camera in result.cameras]),
+        "warnings": np.array(result.warnings, dtype=np.str_),
+        "seconds_json": np.array(json.dumps(result.seconds)),
+    }
+    if result.mesh is not None:
+        arrays |= {name: getattr(result.mesh, name) for name in ("vertices", "faces", "normals", "colours")}
+    with path.open("wb") as file:
+        np.savez(file, **arrays)

@@ -1,0 +1,245 @@
+"""Test-time refinement: the network's field is carved by the masks and fitted to the photos at the found poses.
+
+The network's triplane is a first guess at low resolution. Here it is sampled onto a voxel grid, which a few hundred
+gradient steps can change locally, and held to what the photos say: silhouettes, colours, and the own-frame depths.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .model import Field, render_rays
+from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, SURFACE_THICKNESS
+from .photos import View
+
+SOLID = 4.0  # raw density of a voxel that is surely matter; see GridDecoder
+CARVE_WIDTH = 0.02  # softness of a silhouette, in units of a view's width
+INTERIOR_BIAS = 2.0  # raw density that the silhouettes alone give to what lies inside all of them
+COLOUR_RATE = 0.1
+DENSITY_RATE = 0.15
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Voxels along the side of the grid, gradient steps, rays a view and step, samples a ray."""
+
+    resolution: int
+    steps: int
+    rays: int = 320
+    samples: int = 72
+
+
+EFFORTS = {"draft": Effort(64, 0), "standard": Effort(80, 60), "best": Effort(128, 300, 512, 112)}
+
+
+@dataclass(frozen=True)
+class GridDecoder:
+    """Voxel values (B, 4, R, R, R) and points (B, N, 3) → density (B, N) and colour (B, N, 3).
+
+    It takes the place of the triplane decoder: the first value is its raw density, the others are colour logits.
+    """
+
+    half_extent: float
+
+    def __call__(self, values: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        unit = points / self.half_extent
+        sampled = F.grid_sample(values, unit[:, None, None], padding_mode="border", align_corners=True)
+        out = sampled[:, :, 0, 0].transpose(1, 2)  # (B, N, 4)
+        inside = (unit.abs().amax(-1) <= 1).float()
+        return DENSITY_SCALE * F.softplus(out[..., 0] + DENSITY_BIAS) * inside, torch.sigmoid(out[..., 1:])
+
+
+@dataclass(frozen=True)
+class Observations:
+    """The views as tensors: RGB on white (V, 3, S, S), mask (V, S, S), normalised intrinsics (V, 4), poses (V, 4, 4),
+    trust (V,) in [0, 1], and where there are any, depth and its scale (V, G, G) in units of the world."""
+
+    rgb: Tensor
+    mask: Tensor
+    intrinsics: Tensor
+    world_to_view: Tensor
+    trust: Tensor
+    depth: Tensor | None
+    depth_scale: Tensor | None
+
+    @classmethod
+    def of(
+        cls, views: Sequence[View], world_to_view: np.ndarray, trust: np.ndarray,
+        depth: np.ndarray | None, depth_log_scale: np.ndarray | None,
+    ) -> Observations:
+        """Own-frame depths are brought to the world's scale by the poses' distances."""
+        images = torch.from_numpy(np.stack([view.image for view in views])).float().permute(0, 3, 1, 2)
+        alpha = images[:, 3:]
+        intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
+        poses = torch.from_numpy(world_to_view).float()
+        scaled = scale = None
+        if depth is not None and depth_log_scale is not None:
+            own = np.array([_own_distance(view) for view in views])
+            factor = (np.linalg.norm(world_to_view[:, :3, 3], axis=1) / own)[:, None, None]
+            scaled = torch.from_numpy(depth * factor).float()
+            scale = torch.from_numpy(np.exp(depth_log_scale) * factor).float()
+        return cls(
+            images[:, :3] * alpha + 1 - alpha, alpha[:, 0], intrinsics, poses,
+            torch.from_numpy(trust).float(), scaled, scale,
+        )
+
+
+def refine_field(
+    field: Field, seen: Observations, *, quality: str, seed: int, progress: Callable[[float], None],
+) -> Field:
+    """Carve and fit; the result answers the same questions as the network's field, at a finer resolution."""
+    effort = EFFORTS[quality]
+    values = carve(field, seen, effort.resolution)
+    decoder = GridDecoder(field.half_extent)
+    if effort.steps:
+        values = fit(decoder, values, seen, effort, seed, progress)
+    progress(1.0)
+    return Field(decoder, values)  # type: ignore[arg-type]
+
+
+def grid_points(resolution: int, half_extent: float) -> Tensor:
+    """Voxel positions (R³, 3), in the order that ``grid_sample`` expects: z slowest, x fastest."""
+    line = torch.linspace(-half_extent, half_extent, resolution)
+    z, y, x = torch.meshgrid(line, line, line, indexing="ij")
+    return torch.stack([x, y, z], -1).view(-1, 3)
+
+
+def project(points: Tensor, seen: Observations) -> tuple[Tensor, Tensor]:
+    """World points (N, 3) → positions (V, N, 2) in [-1, 1] of each view and depths (V, N)."""
+    rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3]
+    camera = points @ rotation.transpose(1, 2) + translation[:, None]
+    depth = camera[..., 2].clamp(min=1e-3)
+    uv = camera[..., :2] / depth[..., None] * seen.intrinsics[:, None, :2] + seen.intrinsics[:, None, 2:]
+    return 2 * uv - 1, depth
+
+
+def look_up(images: Tensor, position: Tensor, padding: str = "border") -> Tensor:
+    """Values (V, C, N) of images (V, C, S, S) at positions (V, N, 2) in [-1, 1]."""
+    return F.grid_sample(images, position[:, None], padding_mode=padding, align_corners=False)[:, :, 0]
+
+
+def carve(field: Field, seen: Observations, resolution: int) -> Tensor:
+    """The first voxel values (4, R, R, R): the network's field, emptied where a mask or a depth says empty."""
+    points = grid_points(resolution, field.half_extent)
+    with torch.inference_mode():
+        density, colour = field.query(points.to(field.device))
+    density, colour = density.cpu().clone(), colour.cpu().clone()
+    opacity = (1 - torch.exp(-density * SURFACE_THICKNESS)).clamp(0.01, 0.99)
+    position, depth = project(points, seen)
+    distance = look_up(signed_distances(seen.mask)[:, None], position)[:, 0]  # (V, N)
+    inside = (distance / CARVE_WIDTH).clamp(-4, 4)
+    # A view that is trusted less carves less; the reference defines the world and is trusted fully.
+    evidence = torch.where(inside < 0, inside * (0.25 + 0.75 * seen.trust[:, None]), inside).amin(0)
+    raw = torch.logit(opacity) + evidence.clamp(max=INTERIOR_BIAS)
+    if seen.depth is not None and seen.depth_scale is not None:
+        surface = look_up(seen.depth[:, None], position)[:, 0]
+        scale = look_up(seen.depth_scale[:, None], position)[:, 0] + SURFACE_THICKNESS
+        in_front = ((surface - depth) / scale - 1).clamp(0, 4) * seen.trust[:, None]
+        raw = raw - torch.where(distance > 0, in_front, 0.0).sum(0)
+    raw = raw.clamp(-6, SOLID)
+    colours = seen_colours(points, seen, distance, colour)
+    values = torch.cat([_raw_density(raw)[:, None], torch.logit(colours.clamp(0.02, 0.98))], 1)
+    return values.T.reshape(4, resolution, resolution, resolution).contiguous()
+
+
+def seen_colours(points: Tensor, seen: Observations, distance: Tensor, colour: Tensor) -> Tensor:
+    """A first colour (N, 3) of each voxel: the photos', weighted towards views that look at its side of the object."""
+    position, _ = project(points, seen)
+    sampled = look_up(seen.rgb, position).transpose(1, 2)  # (V, N, 3)
+    rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
+    centres = -(rotation.transpose(1, 2) @ translation)[..., 0]
+    facing = F.normalize(centres, dim=-1) @ F.normalize(points, dim=-1).T  # (V, N)
+    weights = torch.softmax(6 * facing, 0) * (distance > 0) * (0.1 + seen.trust[:, None])
+    total = weights.sum(0)[:, None]
+    own = (weights[..., None] * sampled).sum(0)
+    return torch.where(total > 1e-3, own / total.clamp(min=1e-3), colour)
+
+
+def signed_distances(masks: Tensor) -> Tensor:
+    """Signed distance (V, S, S) to the outline in units of the width, positive inside."""
+    import cv2
+
+    fields = []
+    for mask in masks.numpy() > 0.5:
+        inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+        outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+        fields.append((inside - outside) / mask.shape[1])
+    return torch.from_numpy(np.stack(fields)).float()
+
+
+def fit(
+    decoder: GridDecoder, values: Tensor, seen: Observations, effort: Effort, seed: int,
+    progress: Callable[[float], None],
+) -> Tensor:
+    """Adam on the voxels: colour and opacity of random rays, expected depth, and smoothness."""
+    generator = torch.Generator().manual_seed(seed)
+    density, colour = values[None, :1].clone().requires_grad_(), values[None, 1:].clone().requires_grad_()
+    optimiser = torch.optim.Adam([
+        {"params": [density], "lr": DENSITY_RATE}, {"params": [colour], "lr": COLOUR_RATE},
+    ])
+    for step in range(effort.steps):
+        optimiser.zero_grad(set_to_none=True)
+        loss = ray_loss(decoder, torch.cat([density, colour], 1), seen, effort, generator)
+        loss = loss + 1e-3 * roughness(density) + 3e-3 * roughness(colour)
+        loss.backward()
+        for group, rate in zip(optimiser.param_groups, (DENSITY_RATE, COLOUR_RATE), strict=True):
+            group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * step / effort.steps))
+        optimiser.step()
+        progress(step / effort.steps)
+    return torch.cat([density, colour], 1)[0].detach()
+
+
+def ray_loss(
+    decoder: GridDecoder, values: Tensor, seen: Observations, effort: Effort, generator: torch.Generator,
+) -> Tensor:
+    """Photometric, silhouette and depth residuals of random rays; views that are trusted less count less."""
+    views = len(seen.rgb)
+    uv = torch.rand(views, effort.rays, 2, generator=generator)
+    rays = (uv - seen.intrinsics[:, None, 2:]) / seen.intrinsics[:, None, :2]
+    rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
+    directions = torch.cat([rays, torch.ones_like(rays[..., :1])], -1) @ rotation  # (V, M, 3)
+    origins = -(rotation.transpose(1, 2) @ translation).transpose(1, 2).expand_as(directions)
+    rendering = render_rays(
+        decoder, values, origins.reshape(1, -1, 3), directions.reshape(1, -1, 3), effort.samples, generator  # type: ignore[arg-type]
+    )
+    position = 2 * uv - 1
+    colour = look_up(seen.rgb, position).transpose(1, 2)
+    mask = look_up(seen.mask[:, None], position)[:, 0]
+    weight = (0.2 + 0.8 * seen.trust)[:, None]
+    opacity = rendering.opacity.view(views, -1)
+    error = (rendering.colour.view(views, -1, 3) - colour).square().mean(-1) + (opacity - mask).square()
+    loss = (weight * error).mean()
+    if seen.depth is None or seen.depth_scale is None:
+        return loss
+    expected = ((rendering.point.view(views, -1, 3) - origins) * rotation[:, None, 2]).sum(-1)
+    target = look_up(seen.depth[:, None], position)[:, 0]
+    scale = look_up(seen.depth_scale[:, None], position)[:, 0]
+    residual = F.smooth_l1_loss(expected, target, reduction="none", beta=0.1) / (scale + SURFACE_THICKNESS)
+    return loss + 0.01 * (weight * residual * mask * opacity.detach()).mean()
+
+
+def roughness(values: Tensor) -> Tensor:
+    """Mean squared difference between neighbouring voxels (1, C, R, R, R)."""
+    return sum(
+        (values.diff(dim=axis).square().mean() for axis in (2, 3, 4)), start=torch.zeros(())
+    )
+
+
+def _raw_density(logit: Tensor) -> Tensor:
+    """The raw density whose opacity over SURFACE_THICKNESS has this logit."""
+    absorbed = F.softplus(logit)  # −log(1 − opacity)
+    softplus = (absorbed / (SURFACE_THICKNESS * DENSITY_SCALE)).clamp(min=1e-4)
+    return torch.log(torch.expm1(softplus)) - DENSITY_BIAS
+
+
+def _own_distance(view: View) -> float:
+    from .cameras import half_angle_of, object_distance
+
+    return object_distance(half_angle_of(view.intrinsics))

@@ -1,0 +1,115 @@
+"""Draw what a .blend made by pflrm holds: ``python demo/preview.py SCENE.blend PICTURE.png``.
+
+Above, each photo with the outline of the mesh as its predicted camera sees it; below, the mesh from three sides.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+import bpy
+import cv2
+import numpy as np
+from mathutils import Matrix, Vector
+
+TILE = 384  # pixels
+OUTLINE = (40, 60, 255)  # blue, green, red
+SIDES = (0.0, 120.0, 240.0)  # degrees around the object, from the first photo
+SAMPLES = 16
+
+
+def main(blend: Path, picture: Path) -> None:
+    """Render everything that the picture shows and write it."""
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = SAMPLES
+    scene.cycles.use_denoising = False
+    scene.render.film_transparent = True
+    scene.view_settings.view_transform = "Standard"
+    scene.world = light()
+    collection = next(c for c in bpy.data.collections if "pflrm_run" in c)
+    cameras = sorted((o for o in collection.all_objects if o.type == "CAMERA"), key=lambda camera: camera.name)
+    mesh = next(o for o in collection.all_objects if o.type == "MESH")
+    above = [outlined(scene, camera) for camera in cameras]
+    below = [from_side(scene, mesh, cameras[0], degrees) for degrees in SIDES]
+    rows = [np.concatenate(row, axis=1) for row in (above, below)]
+    width = max(row.shape[1] for row in rows)
+    padded = [cv2.copyMakeBorder(r, 0, 0, 0, width - r.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for r in rows]
+    cv2.imwrite(str(picture), np.concatenate(padded))
+
+
+def light() -> bpy.types.World:
+    """Even light, so that the mesh shows its own colours."""
+    world = bpy.data.worlds.new("Preview")
+    if world.node_tree is None:
+        world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs["Color"].default_value = (1, 1, 1, 1)
+    return world
+
+
+def render(scene: bpy.types.Scene, camera: bpy.types.Object, width: int, height: int) -> np.ndarray:
+    """(height, width, 4) uint8, blue, green, red, alpha."""
+    scene.camera = camera
+    scene.render.resolution_x, scene.render.resolution_y = width, height
+    scene.render.resolution_percentage = 100
+    with tempfile.TemporaryDirectory() as folder:
+        scene.render.filepath = str(Path(folder) / "view.png")
+        scene.render.image_settings.file_format = "PNG"
+        scene.render.image_settings.color_mode = "RGBA"
+        bpy.ops.render.render(write_still=True)
+        return cv2.imread(scene.render.filepath, cv2.IMREAD_UNCHANGED)
+
+
+def outlined(scene: bpy.types.Scene, camera: bpy.types.Object) -> np.ndarray:
+    """A photo on white with the mesh's outline from the photo's camera."""
+    photo = on_white(cv2.imread(str(camera["pflrm_photo"]), cv2.IMREAD_UNCHANGED))
+    scale = TILE / max(photo.shape[:2])
+    height, width = (round(scale * side) for side in photo.shape[:2])
+    tile = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    seen = render(scene, camera, width, height)[..., 3] > 127
+    contours, _ = cv2.findContours(seen.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(tile, contours, -1, OUTLINE, 2, cv2.LINE_AA)
+    return square(tile)
+
+
+def from_side(
+    scene: bpy.types.Scene, mesh: bpy.types.Object, reference: bpy.types.Object, degrees: float
+) -> np.ndarray:
+    """The mesh from the reference camera's side, turned by some degrees around the vertical."""
+    corners = [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
+    centre = sum(corners, Vector()) / 8
+    radius = max((corner - centre).length for corner in corners)
+    camera = bpy.data.objects.new("Preview", bpy.data.cameras.new("Preview"))
+    scene.collection.objects.link(camera)
+    camera.data.angle = math.radians(40)
+    towards = reference.matrix_world.translation - centre
+    towards.z = 0.35 * towards.xy.length
+    offset = Matrix.Rotation(math.radians(degrees), 3, "Z") @ towards.normalized() * radius / math.sin(math.radians(20))
+    camera.matrix_world = Matrix.Translation(centre + offset) @ offset.to_track_quat("Z", "Y").to_matrix().to_4x4()
+    bpy.context.view_layer.update()
+    picture = render(scene, camera, TILE, TILE)
+    bpy.data.objects.remove(camera)
+    return on_white(picture)
+
+
+def on_white(picture: np.ndarray) -> np.ndarray:
+    """Blue, green, red (H, W, 3) of a picture with or without alpha."""
+    if picture.shape[2] == 3:
+        return picture
+    alpha = picture[..., 3:] / 255.0
+    return (picture[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+
+
+def square(tile: np.ndarray) -> np.ndarray:
+    """The tile in the middle of a white square."""
+    free_y, free_x = TILE - tile.shape[0], TILE - tile.shape[1]
+    sides = (free_y // 2, free_y - free_y // 2, free_x // 2, free_x - free_x // 2)
+    return cv2.copyMakeBorder(tile, *sides, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
