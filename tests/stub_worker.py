@@ -63,6 +63,13 @@ def half(asked, progress):
     request.write(asked.output, lambda path: (path.write_bytes(b"PK"), wait(asked, progress)))
 
 
+def interrupt(asked, progress):
+    """Sends Ctrl+C to the process that asked, in the middle of its run."""
+    progress("Waiting", 0.5)
+    os.kill(os.getppid(), signal.SIGINT)
+    wait(asked, progress)
+
+
 def fail(error):
     def behave(asked, progress):
         raise error
@@ -84,6 +91,7 @@ BEHAVIOURS = {
     "stall": stall,
     "noise": noise,
     "half": half,
+    "interrupt": interrupt,
     "full": fail(OSError(errno.ENOSPC, "No space left on device", "result.npz")),
     "memory": fail(MemoryError("Unable to allocate 9 TiB")),
     "cuda": fail(RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB.")),

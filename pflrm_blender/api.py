@@ -1,0 +1,117 @@
+"""PF-LRM as functions, for scripts: what the buttons do, waiting for the result.
+
+    from bl_ext.user_default.pflrm.pflrm_blender import api
+
+    result = api.reconstruct(["front.jpg", "left.jpg", "back.jpg"], quality="draft")
+    statue = bpy.data.objects[result.mesh]
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import job
+from .errors import PflrmError
+from .photo_images import PhotoImageError
+from .properties import machine
+from .scene import Result, ResultError, apply_result, load_result
+
+OPTIONS = (
+    "quality", "poses_only", "device", "seed", "focal_35mm", "fov", "masks", "intrinsics", "weights",
+    "mesh_resolution", "face_limit",
+)  # fmt: skip
+
+StrPath = str | os.PathLike[str]
+
+
+def reconstruct(
+    photos: Sequence[StrPath],
+    *,
+    name: str = "",
+    scene: bpy.types.Scene | None = None,
+    size: float = 1.0,
+    location: Sequence[float] = (0.0, 0.0, 0.0),
+    on_floor: bool = True,
+    on_progress: Callable[[str, float], None] | None = None,
+    interpreter: str = "",
+    cameras_file: StrPath | None = None,
+    mesh_file: StrPath | None = None,
+    **options: Any,
+) -> Result:
+    """Make cameras and a mesh from two to four photos of one object, in a new collection of the scene.
+
+    Paths may begin with // for the folder of the .blend file.
+
+    :param photos: the files; the first is the reference, whose camera looks along +y.
+    :param name: what the object is called; after the photos if empty, see ``default_name``.
+    :param scene: where the result goes; the context's scene if None.
+    :param size: length of the object's longest side in scene units.
+    :param location: where the object stands in the world.
+    :param on_floor: put the object's lowest point at ``location``, rather than its middle.
+    :param on_progress: is called with the stage and the fraction of the whole; what it raises cancels the run.
+    :param interpreter: the worker's Python; the preferences' if empty, see ``runtime.find_interpreter``.
+    :param cameras_file: also write the cameras there, as cameras.json.
+    :param mesh_file: also write the mesh there, as .ply, .obj or .glb.
+    :param options: ``quality`` ("draft", "standard", "best"), ``poses_only``, ``device`` ("auto", "cpu", "cuda",
+        "mps"), ``seed``, ``focal_35mm`` (millimetres) or ``fov`` (degrees across the longer side), ``masks`` (a file
+        for each photo), ``intrinsics`` (a file in the form of cameras.json), ``weights`` (a file),
+        ``mesh_resolution``, ``face_limit``. None stands for the default.
+    :returns: the names of what was made.
+    :raises PflrmError: with a message, a remedy and the kind of failure; the scene is as it was.
+    :raises TypeError: there is no such option, or ``photos`` is no list.
+    """
+    unknown = set(options) - set(OPTIONS)
+    if unknown:
+        raise TypeError(f"There is no option {', '.join(sorted(unknown))}; the options are {', '.join(OPTIONS)}.")
+    if isinstance(photos, (str, os.PathLike)):
+        raise TypeError("The photos are a list of files, also if there is only one.")
+    preferences = machine()
+    defaults = {"device": preferences.device, "weights": preferences.weights or None}
+    given = {option: value for option, value in options.items() if value is not None}
+    files = [_absolute(photo) for photo in photos]
+    request = {
+        "photos": files,
+        "options": {**defaults, **{option: _plain(option, value) for option, value in given.items()}},
+        "cameras": _absolute(cameras_file) if cameras_file else None,
+        "mesh": _absolute(mesh_file) if mesh_file else None,
+    }
+    background = job.shared()
+    event = background.run(request, on_progress, interpreter or preferences.interpreter)
+    try:
+        data = load_result(Path(event["path"]))
+        return apply_result(
+            scene or bpy.context.scene, data, name or default_name(files), size=size, location=location,
+            on_floor=on_floor,
+        )  # fmt: skip
+    except (ResultError, PhotoImageError) as error:
+        raise PflrmError("failure", str(error), "Check that the photos can be opened in Blender.") from error
+    finally:
+        background.clean()
+
+
+def place_cameras(photos: Sequence[StrPath], **arguments: Any) -> Result:
+    """Cameras alone: ``reconstruct`` with ``poses_only``, and the same arguments."""
+    return reconstruct(photos, poses_only=True, **arguments)
+
+
+def default_name(photos: Sequence[StrPath]) -> str:
+    """What an object is called by default: the folder its photos share, or the first photo if they share none."""
+    folders = {Path(photo).parent.name for photo in photos}
+    words = (folders.pop() if len(folders) == 1 else Path(photos[0]).stem).replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _absolute(path: StrPath) -> str:
+    return os.path.abspath(bpy.path.abspath(os.fspath(path)))
+
+
+def _plain(option: str, value: Any) -> Any:
+    """The value as JSON knows it, with absolute paths: the worker has a folder of its own."""
+    if option == "masks":
+        return [_absolute(mask) for mask in value]
+    return _absolute(value) if option in ("intrinsics", "weights") else value
