@@ -8,18 +8,22 @@ files are the package ``pflrm``.
 def register() -> None:
     """Add the panels, operators and preferences to Blender."""
     from . import operators, ui
-    from .pflrm_blender import properties
+    from .pflrm_blender import cli, properties, session
 
     properties.register()
+    session.register()
     operators.register()
     ui.register()
+    cli.register()
 
 
 def unregister() -> None:
     """Take everything away again, and stop the worker."""
     from . import operators, ui
-    from .pflrm_blender import properties
+    from .pflrm_blender import cli, properties, session
 
+    cli.unregister()
     ui.unregister()
     operators.unregister()
+    session.unregister()
     properties.unregister()

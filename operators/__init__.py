@@ -1,0 +1,19 @@
+"""What a click does: check, start, report. All can be called from scripts and found with F3."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import photos, result, run, support
+
+_CLASSES = (*photos.CLASSES, *run.CLASSES, *result.CLASSES, *support.CLASSES)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

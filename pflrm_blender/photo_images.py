@@ -33,7 +33,7 @@ def load_upright(path: Path) -> bpy.types.Image:
     image = bpy.data.images.load(str(path), check_existing=True)
     if image not in known:
         _check_readable(image, path)
-        image.filepath = _path_for_file(path)
+        image.filepath = path_for_file(path)
     return image
 
 
@@ -65,7 +65,7 @@ def _turned_copy(path: Path, orientation: int, source: str) -> bpy.types.Image:
     return turned
 
 
-def _path_for_file(path: Path) -> str:
+def path_for_file(path: Path) -> str:
     """Relative to the .blend where the artist's preferences ask for it and the file is saved on the same drive."""
     if not (bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths):
         return str(path)

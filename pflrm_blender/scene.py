@@ -309,9 +309,10 @@ class _Builder:
         mesh = self._keep(bpy.data.meshes.new(self.title))
         corners = data.faces.size
         mesh.vertices.add(len(data.vertices))
-        mesh.vertices.foreach_set("co", np.ascontiguousarray(data.vertices, np.float32).ravel())
+        # Through the attributes Blender copies whole arrays; through ``vertices`` and ``loops`` one number at a time.
+        mesh.attributes["position"].data.foreach_set("vector", np.ascontiguousarray(data.vertices, np.float32).ravel())
         mesh.loops.add(corners)
-        mesh.loops.foreach_set("vertex_index", np.ascontiguousarray(data.faces, np.int32).ravel())
+        mesh.attributes[".corner_vert"].data.foreach_set("value", np.ascontiguousarray(data.faces, np.int32).ravel())
         mesh.polygons.add(len(data.faces))
         mesh.polygons.foreach_set("loop_start", np.arange(0, corners, 3, dtype=np.int32))
         mesh.update(calc_edges=True)

@@ -1,0 +1,21 @@
+"""What an artist sees: the panel in the sidebar of the 3D viewport, the drop of photos into it, the preferences."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import drop, menus, panel, preferences, thumbnails
+
+_CLASSES = (*preferences.CLASSES, *menus.CLASSES, *drop.CLASSES, *panel.CLASSES)
+
+
+def register() -> None:
+    thumbnails.register()
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)
+    thumbnails.unregister()

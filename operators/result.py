@@ -1,0 +1,126 @@
+# mypy: disable-error-code="valid-type"
+"""After a run: look through the cameras, render at the photos' size, see the colours."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import StringProperty
+
+from ..pflrm_blender import scene as scenes
+from ..pflrm_blender.properties import current_result
+
+
+class _OnResult(bpy.types.Operator):
+    """An operator on the result in front of the artist."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if current_result(context.scene.pflrm) is None:
+            cls.poll_message_set("There is no result in this scene")
+            return False
+        return True
+
+
+class PFLRM_OT_look_through(_OnResult):
+    """Look through the camera of a photo. It becomes the scene's camera"""
+
+    bl_idname = "pflrm.look_through"
+    bl_label = "Look Through Camera"
+    bl_options = {"REGISTER", "UNDO"}
+
+    camera: StringProperty(name="Camera", description="Name of a camera of the result; empty takes the first one",
+                           options={"SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        camera = bpy.data.objects.get(properties.camera)
+        if camera is None or "pflrm_confidence" not in camera:
+            return ""
+        return (
+            f"Look through the camera of {camera['pflrm_photo']}. It becomes the scene's camera.\n"
+            f"Confidence in its place: {camera['pflrm_confidence']:.0%}"
+        )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        cameras = scenes.cameras_of(current_result(context.scene.pflrm))
+        camera = next((camera for camera in cameras if self.camera in ("", camera.name)), None)
+        if camera is None:
+            self.report({"ERROR"}, f"The result has no camera {self.camera}".strip())
+            return {"CANCELLED"}
+        context.scene.camera = camera
+        scenes.fit_background(context.scene, camera)
+        area = _viewport(context)
+        if area is not None:
+            area.spaces.active.region_3d.view_perspective = "CAMERA"
+        return {"FINISHED"}
+
+
+class PFLRM_OT_match_render_size(_OnResult):
+    """Render at the size of the photo: of the scene's camera if it is a photo's, otherwise of the reference"""
+
+    bl_idname = "pflrm.match_render_size"
+    bl_label = "Match Render Size"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        cameras = scenes.cameras_of(current_result(scene.pflrm))
+        if not cameras:
+            self.report({"ERROR"}, "The result has no cameras")
+            return {"CANCELLED"}
+        camera = scene.camera if scene.camera in cameras else cameras[0]
+        scene.render.resolution_x, scene.render.resolution_y = camera["pflrm_photo_size"]
+        scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+        for other in cameras:
+            scenes.fit_background(scene, other)
+        return {"FINISHED"}
+
+
+class PFLRM_OT_camera_markers(_OnResult):
+    bl_idname = "pflrm.camera_markers"
+    bl_label = "Add Camera Markers"
+    bl_description = (
+        "Add a timeline marker for each photo behind those there are, so that the timeline switches between the "
+        "cameras. From then on the markers say which camera a frame is rendered with"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        cameras = scenes.cameras_of(current_result(context.scene.pflrm))
+        markers = scenes.add_markers(context.scene, cameras)
+        if markers:
+            self.report({"INFO"}, f"Frames {markers[0].frame} to {markers[-1].frame} show the photos' cameras")
+        return {"FINISHED"}
+
+
+class PFLRM_OT_show_colours(_OnResult):
+    """Show the colours of the photos on the mesh in this viewport's Solid mode"""
+
+    bl_idname = "pflrm.show_colours"
+    bl_label = "Show Colours"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        area = _viewport(context)
+        if area is None:
+            self.report({"ERROR"}, "There is no 3D viewport to show them in")
+            return {"CANCELLED"}
+        shading = area.spaces.active.shading
+        shading.type, shading.color_type = "SOLID", "VERTEX"
+        return {"FINISHED"}
+
+
+def _viewport(context: bpy.types.Context) -> bpy.types.Area | None:
+    """The 3D viewport that the artist is in, or else the first one of the window."""
+    if context.area is not None and context.area.type == "VIEW_3D":
+        return context.area
+    areas = context.screen.areas if context.screen else ()
+    return next((area for area in areas if area.type == "VIEW_3D"), None)
+
+
+CLASSES = (
+    PFLRM_OT_look_through,
+    PFLRM_OT_match_render_size,
+    PFLRM_OT_camera_markers,
+    PFLRM_OT_show_colours,
+)

@@ -1,0 +1,78 @@
+"""Start and stop a run. The run itself lives in ``pflrm_blender.session``."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..pflrm_blender import session
+from ..pflrm_blender.errors import PflrmError
+
+
+class _Start(bpy.types.Operator):
+    poses_only = False
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if session.state.run is not None:
+            cls.poll_message_set("A reconstruction is already running")
+        elif not context.scene.pflrm.photos_in_use():
+            cls.poll_message_set("Add photos of the object first")
+        else:
+            return True
+        return False
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            session.start(context.scene, poses_only=self.poses_only)
+        except PflrmError as error:
+            session.state.notice = session.Notice("ERROR", error.message, error.remedy, error.details)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            return {"FINISHED"}
+        session.wait()
+        notice = session.state.notice
+        self.report({notice.level}, f"{notice.text} {notice.remedy}".strip())
+        return {"CANCELLED" if notice.level == "ERROR" else "FINISHED"}
+
+
+class PFLRM_OT_reconstruct(_Start):
+    bl_idname = "pflrm.reconstruct"
+    bl_label = "Reconstruct"
+    bl_description = (
+        "Find out where the photos were taken from and build the object: a camera for each photo and a coloured mesh, "
+        "in a new collection. Blender stays usable meanwhile"
+    )
+    bl_options = {"REGISTER"}
+
+
+class PFLRM_OT_place_cameras(_Start):
+    """Find out where the photos were taken from and place a camera for each, in a new collection. Makes no mesh"""
+
+    bl_idname = "pflrm.place_cameras"
+    bl_label = "Place Cameras Only"
+    bl_options = {"REGISTER"}
+
+    poses_only = True
+
+
+class PFLRM_OT_cancel(bpy.types.Operator):
+    """Stop the run within a second or two. The scene stays as it is"""
+
+    bl_idname = "pflrm.cancel"
+    bl_label = "Cancel"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if session.state.run is None:
+            cls.poll_message_set("Nothing is running")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session.cancel()
+        return {"FINISHED"}
+
+
+CLASSES = (PFLRM_OT_reconstruct, PFLRM_OT_place_cameras, PFLRM_OT_cancel)

@@ -1,0 +1,69 @@
+"""When something is missing or wrong: set up, check, report."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..pflrm_blender import environment, report, session
+from ..pflrm_blender.properties import ROOT_PACKAGE, machine
+
+
+class PFLRM_OT_set_up(bpy.types.Operator):
+    """Open the preferences of PF-LRM, where the Python that reconstructs is chosen"""
+
+    bl_idname = "pflrm.set_up"
+    bl_label = "Set Up…"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if ROOT_PACKAGE not in context.preferences.addons:
+            cls.poll_message_set("The extension is not enabled in the preferences")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        bpy.ops.preferences.addon_show(module=ROOT_PACKAGE)
+        return {"FINISHED"}
+
+
+class PFLRM_OT_check_runtime(bpy.types.Operator):
+    """Ask the chosen Python which packages and devices it has. Takes a few seconds in the background"""
+
+    bl_idname = "pflrm.check_runtime"
+    bl_label = "Check"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if environment.busy():
+            cls.poll_message_set("A check is under way")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        environment.check(machine().interpreter)
+        if not bpy.app.background:
+            bpy.app.timers.register(_redraw_when_answered, first_interval=0.2)
+        return {"FINISHED"}
+
+
+def _redraw_when_answered() -> float | None:
+    session.redraw()
+    return 0.2 if environment.busy() else None
+
+
+class PFLRM_OT_copy_report(bpy.types.Operator):
+    """Copy versions, the runtime's state and the last message to the clipboard. Nothing is sent anywhere"""
+
+    bl_idname = "pflrm.copy_report"
+    bl_label = "Copy Report"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.window_manager.clipboard = report.text()
+        self.report({"INFO"}, "The report is in the clipboard")
+        return {"FINISHED"}
+
+
+CLASSES = (PFLRM_OT_set_up, PFLRM_OT_check_runtime, PFLRM_OT_copy_report)

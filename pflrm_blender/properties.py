@@ -1,0 +1,188 @@
+# mypy: disable-error-code="valid-type"
+"""What a scene remembers: its photos, how to reconstruct them, and which result is in front of the artist.
+
+What belongs to the machine rather than to the scene (interpreter, weights, device) is read from the preferences, so
+that a file that travels to another machine does not bring it along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from . import scene as scenes
+
+ROOT_PACKAGE = __package__.rpartition(".")[0]  # of the extension, as Blender names it
+MOST_PHOTOS = 4
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The preferences that a run needs; these are the values without the extension's preferences, as in tests."""
+
+    interpreter: str = ""
+    weights: str = ""
+    device: str = "auto"
+    idle_minutes: int = 5
+
+
+def machine() -> Machine:
+    """The preferences of this machine."""
+    addon = bpy.context.preferences.addons.get(ROOT_PACKAGE)
+    if addon is None or addon.preferences is None:
+        return Machine()
+    chosen = addon.preferences
+    interpreter, weights = (bpy.path.abspath(path) if path else "" for path in (chosen.interpreter, chosen.weights))
+    return Machine(interpreter, weights, chosen.device, chosen.idle_minutes)
+
+
+class PFLRM_PG_photo(bpy.types.PropertyGroup):
+    """One photo of the object."""
+
+    filepath: StringProperty(name="Photo", description="The photo's file", subtype="FILE_PATH")
+    mask: StringProperty(
+        name="Mask",
+        description="An image of the photo's size that is white where the object is; "
+        "without one the object is cut out by the photo's own transparency, or found by itself",
+        subtype="FILE_PATH",
+    )
+    enabled: BoolProperty(name="Use", description="Use this photo in the next run", default=True)
+    problem: StringProperty(name="Problem", description="What the last run found wrong with this photo")
+
+    @property
+    def path(self) -> Path:
+        return Path(bpy.path.abspath(self.filepath))
+
+
+def current_result(properties: bpy.types.PropertyGroup) -> bpy.types.Collection | None:
+    """The result in front of the artist, or None: a deleted one lives on in the file as long as it is pointed at."""
+    return properties.result if properties.result in scenes.results_of(properties.id_data) else None
+
+
+def _result_root(properties: bpy.types.PropertyGroup) -> bpy.types.Object | None:
+    result = current_result(properties)
+    return scenes.root_of(result) if result else None
+
+
+def _get_size(properties: bpy.types.PropertyGroup) -> float:
+    root = _result_root(properties)
+    return root["pflrm_extent"] * root.scale.x if root else 0.0
+
+
+def _set_size(properties: bpy.types.PropertyGroup, size: float) -> None:
+    if root := _result_root(properties):
+        root.scale = (size / root["pflrm_extent"],) * 3
+
+
+def _backgrounds(properties: bpy.types.PropertyGroup) -> list[bpy.types.CameraBackgroundImage]:
+    result = current_result(properties)
+    cameras = scenes.cameras_of(result) if result else []
+    return [background for camera in cameras for background in camera.data.background_images]
+
+
+def _get_opacity(properties: bpy.types.PropertyGroup) -> float:
+    return next((background.alpha for background in _backgrounds(properties)), 0.0)
+
+
+def _set_opacity(properties: bpy.types.PropertyGroup, alpha: float) -> None:
+    for background in _backgrounds(properties):
+        background.alpha = alpha
+
+
+class PFLRM_PG_scene(bpy.types.PropertyGroup):
+    """The photos of a scene and what to make of them. The first photo in use is the reference."""
+
+    photos: CollectionProperty(type=PFLRM_PG_photo)
+    active_photo: IntProperty(name="Active Photo", options=set())
+    quality: EnumProperty(
+        name="Quality",
+        description="How long the search for the best cameras and shape may take",
+        items=[
+            ("draft", "Draft", "A first look, in the shortest time"),
+            ("standard", "Standard", "For most objects"),
+            ("best", "Best", "Searches longest and makes the finest mesh"),
+        ],
+        default="standard",
+    )
+    focal: EnumProperty(
+        name="Focal Length",
+        description="How the photos' lens is known",
+        items=[
+            ("PHOTO", "From Photos", "Read it from the photos' notes (EXIF); where they have none, search for it"),
+            ("LENS", "Lens", "Give the focal length that a full-frame camera would need (35 mm equivalent)"),
+            ("ANGLE", "Angle", "Give the field of view across the photos' longer side"),
+        ],
+    )
+    focal_35mm: FloatProperty(
+        name="Focal Length", description="35 mm equivalent, in millimetres", default=27.0, min=5.0, soft_max=300.0,
+        precision=1,
+    )
+    fov: FloatProperty(
+        name="Field of View", description="Across the longer side of the photos", default=0.872665, min=0.0175,
+        max=2.79, subtype="ANGLE",
+    )
+    face_limit: IntProperty(
+        name="Most Faces", description="Simplify the mesh to this number of triangles; 0 keeps them all", default=0,
+        min=0, soft_max=500_000, step=1000,
+    )
+    placement: EnumProperty(
+        name="Place At",
+        description="Where the object will stand",
+        items=[
+            ("ORIGIN", "World Origin", "At the middle of the world"),
+            ("CURSOR", "3D Cursor", "Where the 3D cursor is when the run starts"),
+        ],
+    )
+    on_floor: BoolProperty(
+        name="Stand on Floor",
+        description="Put the object's lowest point there; otherwise its middle",
+        default=True,
+    )
+    size: FloatProperty(
+        name="Size", description="Length of the object's longest side. Photos alone do not tell how large it is",
+        default=1.0, min=0.0001, soft_max=10.0, subtype="DISTANCE", unit="LENGTH",
+    )
+    title: StringProperty(
+        name="Name", description="What the result will be called; empty takes the name of the photos' folder"
+    )
+    result: PointerProperty(
+        type=bpy.types.Collection, name="Result", description="The result whose cameras are listed here",
+        poll=lambda _, collection: "pflrm_run" in collection,
+    )
+    result_size: FloatProperty(
+        name="Size", description="Length of the object's longest side. Scales the mesh and the cameras together",
+        get=_get_size, set=_set_size, min=0.0001, soft_max=10.0, subtype="DISTANCE", unit="LENGTH",
+    )
+    photo_opacity: FloatProperty(
+        name="Photo Opacity", description="How much of its photo each camera shows over the scene",
+        get=_get_opacity, set=_set_opacity, min=0.0, max=1.0, subtype="FACTOR",
+    )
+
+    def photos_in_use(self) -> list[PFLRM_PG_photo]:
+        return [photo for photo in self.photos if photo.enabled]
+
+
+_CLASSES = (PFLRM_PG_photo, PFLRM_PG_scene)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.pflrm = PointerProperty(type=PFLRM_PG_scene)
+
+
+def unregister() -> None:
+    del bpy.types.Scene.pflrm
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,261 @@
+"""The run that Blender is waiting for: from the scene's photos to the worker, and from its result into the scene.
+
+One run at a time. What happens is kept in ``state``, a plain Python object that the panel reads: it outlives undo and
+holds no datablock. In the window a timer moves the run on; in background mode, where timers do not fire, ``wait`` does.
+A result whose file or scene is gone by then is discarded, in words.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import job
+from . import scene as scenes
+from .api import default_name
+from .errors import PflrmError
+from .properties import MOST_PHOTOS, machine
+
+_INTERVAL = 0.1  # seconds between two looks at the worker
+_FIRST_ESTIMATE = 0.05  # share of the run after which the remaining time can be told
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the panel says after a run: a sentence, what to do, and details for a report."""
+
+    level: str  # INFO, WARNING or ERROR, as an operator reports it
+    text: str
+    remedy: str = ""
+    details: str = ""
+
+
+@dataclass
+class Run:
+    """A run on its way. The scene is kept by its session number, which survives renaming and undo."""
+
+    scene_uid: int
+    name: str
+    size: float
+    location: tuple[float, float, float]
+    on_floor: bool
+    started: float
+    stage: str = "Starting"
+    fraction: float = 0.0
+    result: scenes.ResultData | None = None  # arrived while the artist is in another mode than Object Mode
+
+    def seconds_left(self) -> float | None:
+        """An estimate from the time that has passed, or None while it is too early to tell."""
+        if self.fraction < _FIRST_ESTIMATE:
+            return None
+        return (time.monotonic() - self.started) * (1 - self.fraction) / self.fraction
+
+
+@dataclass
+class State:
+    run: Run | None = None
+    notice: Notice | None = None
+
+
+state = State()
+
+
+def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> dict:
+    """The worker's request for the photos of a scene.
+
+    :raises PflrmError: of kind input; something is missing or too many.
+    """
+    photos = properties.photos_in_use()
+    if not photos:
+        remedy = f"Add two to {MOST_PHOTOS} photos of one object."
+        raise PflrmError("input", "There are no photos to work from.", remedy)
+    if len(photos) > MOST_PHOTOS:
+        message = f"{len(photos)} photos are in use, but {MOST_PHOTOS} are the most."
+        raise PflrmError("input", message, "Switch off or remove those that show the least of the object.")
+    if poses_only and len(photos) == 1:
+        raise PflrmError("input", "One photo has no other camera to place.", "Add another photo of the object.")
+    for photo in photos:
+        if not photo.path.is_file():
+            raise PflrmError("input", f"{photo.path.name} is not there any more.", "Remove it, or put the file back.")
+    masks = [bpy.path.abspath(photo.mask) for photo in photos if photo.mask]
+    if masks and len(masks) < len(photos):
+        bare = next(photo.path.name for photo in photos if not photo.mask)
+        raise PflrmError("input", f"{bare} has no mask, but other photos have one.", "Give all photos a mask, or none.")
+    here = machine()
+    options: dict[str, object] = {"quality": properties.quality, "poses_only": poses_only, "device": here.device}
+    if masks:
+        options["masks"] = masks
+    if properties.focal == "LENS":
+        options["focal_35mm"] = properties.focal_35mm
+    elif properties.focal == "ANGLE":
+        options["fov"] = math.degrees(properties.fov)
+    if properties.face_limit and not poses_only:
+        options["face_limit"] = properties.face_limit
+    if here.weights:
+        options["weights"] = here.weights
+    return {"photos": [str(photo.path) for photo in photos], "options": options}
+
+
+def start(scene: bpy.types.Scene, *, poses_only: bool) -> None:
+    """Begin a run for the photos of a scene.
+
+    :raises PflrmError: something is missing, or another run is under way.
+    """
+    properties = scene.pflrm
+    request = build_request(properties, poses_only=poses_only)
+    here, work = machine(), job.shared()
+    while state.run is None and work.state == job.CANCELLING:  # a run that nobody waits for any more, for a second
+        work.poll(_INTERVAL)
+    work.idle_seconds = here.idle_minutes * 60.0
+    work.start(request, here.interpreter)
+    state.notice = None
+    state.run = Run(
+        scene_uid=scene.session_uid,
+        name=properties.title or default_name(request["photos"]),
+        size=properties.size,
+        location=tuple(scene.cursor.location) if properties.placement == "CURSOR" else (0.0, 0.0, 0.0),
+        on_floor=properties.on_floor,
+        started=time.monotonic(),
+    )
+    for photo in properties.photos:
+        photo.problem = ""
+    if not bpy.app.background:
+        bpy.app.timers.register(_tick, first_interval=_INTERVAL, persistent=True)
+
+
+def wait() -> None:
+    """Move the run on until it ends, for background mode. Ctrl+C cancels it."""
+    try:
+        while state.run is not None:
+            _advance(0.2)
+    except KeyboardInterrupt:
+        cancel()
+        while state.run is not None:
+            _advance(0.2)
+
+
+def cancel() -> None:
+    """Ask the run to stop; harmless when there is none."""
+    if state.run is not None:
+        state.run.stage = "Cancelling"
+        job.shared().cancel()
+        if state.run.result is not None:  # the worker has long finished
+            _end(Notice("INFO", "The result was discarded."))
+
+
+def redraw() -> None:
+    """Draw the panels again: the sidebars of the 3D viewports, and the preferences."""
+    panels = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            for region in area.regions:
+                if region.type == panels.get(area.type):
+                    region.tag_redraw()
+
+
+def _tick() -> float | None:
+    if state.run is not None:
+        _advance(0.0)
+        redraw()
+    return None if state.run is None and job.shared().state == job.IDLE else _INTERVAL
+
+
+def _advance(seconds: float) -> None:
+    """Take the worker's news in; every way in which a run can end leads through here or ``cancel``."""
+    run = state.run
+    assert run is not None
+    if run.result is not None:
+        _deliver(run)
+        return
+    for event in job.shared().poll(seconds):
+        if event["event"] == "progress" and run.stage != "Cancelling":
+            run.stage, run.fraction = event["stage"], event["fraction"]
+        elif event["event"] == "error":
+            _fail(run, PflrmError.from_event(event))
+        elif event["event"] == "result":
+            try:
+                run.result = scenes.load_result(Path(event["path"]))
+            except scenes.ResultError as error:
+                _fail(run, PflrmError("failure", str(error), "Run it again."))
+            else:
+                _deliver(run)
+            finally:
+                job.shared().clean()
+
+
+def _deliver(run: Run) -> None:
+    """Put the result into its scene as one step that can be undone, once the artist is in Object Mode."""
+    scene = _scene_of(run)
+    if scene is None:
+        _end(Notice("WARNING", "The result was discarded, because its scene was deleted.", "Run it again."))
+        return
+    # In the other modes Blender's undo remembers that mode's data only, and would lose the result.
+    if not bpy.app.background and bpy.context.mode != "OBJECT":
+        run.stage, run.fraction = "Done: go to Object Mode to receive it", 1.0
+        return
+    assert run.result is not None
+    try:
+        result = scenes.apply_result(
+            scene, run.result, run.name, size=run.size, location=run.location, on_floor=run.on_floor
+        )
+    except Exception as error:  # whatever Blender raises: the scene is as it was, and the artist must know
+        message = f"The result could not be put into the scene: {error}"
+        _end(Notice("ERROR", message, "Copy the report and open an issue with it.", traceback.format_exc()))
+        return
+    scene.pflrm.result = bpy.data.collections[result.collection]
+    _end(_notice_for(scene, result))
+    if not bpy.app.background:
+        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+            bpy.ops.ed.undo_push(message=result.collection)
+
+
+def _notice_for(scene: bpy.types.Scene, result: scenes.Result) -> Notice:
+    warnings = list(result.warnings)
+    if scene.camera is not None and scene.camera.name not in result.cameras:
+        warnings.append(f"The scene keeps its camera {scene.camera.name}; click a photo's camera to look through it.")
+    level = "WARNING" if result.warnings else "INFO"
+    return Notice(level, f"{result.collection} is ready.", "\n".join(warnings))
+
+
+def _fail(run: Run, error: PflrmError) -> None:
+    scene = _scene_of(run)
+    for photo in scene.pflrm.photos if scene else ():
+        if photo.path.name in error.message:
+            photo.problem = str(error)
+    level = "INFO" if error.kind == "cancelled" else "ERROR"
+    _end(Notice(level, error.message, error.remedy, error.details))
+
+
+def _end(notice: Notice) -> None:
+    state.run, state.notice = None, notice
+
+
+def _scene_of(run: Run) -> bpy.types.Scene | None:
+    return next((scene for scene in bpy.data.scenes if scene.session_uid == run.scene_uid), None)
+
+
+@persistent
+def _before_load(*_: object) -> None:
+    if state.run is None:
+        state.notice = None
+        return
+    cancel()
+    _end(Notice("WARNING", "The run was cancelled, because another file was opened.", "Run it again in its own file."))
+
+
+def register() -> None:
+    bpy.app.handlers.load_pre.append(_before_load)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_pre.remove(_before_load)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    state.run = state.notice = None
+    job.shutdown()

@@ -1,0 +1,50 @@
+"""The menu of one photo, and that of the list."""
+
+from __future__ import annotations
+
+import bpy
+
+
+class PFLRM_MT_photo(bpy.types.Menu):
+    """What can be done with this photo"""
+
+    bl_idname = "PFLRM_MT_photo"
+    bl_label = "Photo"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        photo = context.pflrm_photo
+        index = list(context.scene.pflrm.photos).index(photo)
+        last = len(context.scene.pflrm.photos) - 1
+        layout = self.layout
+        layout.prop(photo, "enabled")
+        layout.separator()
+        row = layout.row()
+        row.enabled = index > 0
+        row.operator("pflrm.photo_reference", icon="SOLO_ON").index = index
+        for label, direction, icon, possible in (
+            ("Move Back", "UP", "TRIA_UP", index > 0),
+            ("Move On", "DOWN", "TRIA_DOWN", index < last),
+        ):
+            row = layout.row()
+            row.enabled = possible
+            move = row.operator("pflrm.photo_move", text=label, icon=icon)
+            move.index, move.direction = index, direction
+        layout.separator()
+        layout.operator("wm.path_open", text="Show Photo", icon="IMAGE_DATA").filepath = str(photo.path)
+        layout.operator("pflrm.photo_remove", icon="X").index = index
+
+
+class PFLRM_MT_photos(bpy.types.Menu):
+    """What can be done with the whole list"""
+
+    bl_idname = "PFLRM_MT_photos"
+    bl_label = "Photos"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.operator("pflrm.photos_clear", icon="TRASH")
+        self.layout.separator()
+        self.layout.operator("pflrm.copy_report", icon="COPYDOWN")
+        self.layout.operator("pflrm.set_up", text="Preferences…", icon="PREFERENCES")
+
+
+CLASSES = (PFLRM_MT_photo, PFLRM_MT_photos)

@@ -1,0 +1,181 @@
+"""The panel in the sidebar of the 3D viewport: photos, options, the run, its result, from top to bottom."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..pflrm_blender import environment, session
+from ..pflrm_blender import scene as scenes
+from ..pflrm_blender.errors import PflrmError
+from ..pflrm_blender.properties import MOST_PHOTOS, ROOT_PACKAGE, current_result, machine
+from . import thumbnails
+from .text import paragraph
+
+_THUMBNAIL_WIDTH = 110  # pixels at a scale of 1; the sidebar's width decides how many stand side by side
+_CONFIDENT = (0.75, 0.4, 0.1)  # a dot each
+
+
+class PFLRM_PT_main(bpy.types.Panel):
+    bl_idname = "PFLRM_PT_main"
+    bl_label = "PF-LRM"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "PF-LRM"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_decorate = False
+        _draw_photos(layout, context)
+        _draw_options(layout, context)
+        _draw_run(layout, context)
+        _draw_notice(layout, context)
+        result = current_result(context.scene.pflrm)
+        if result is not None:
+            _draw_result(layout, context, result)
+
+
+def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    properties = context.scene.pflrm
+    if not properties.photos:
+        box = layout.box()
+        paragraph(box, context, f"Drop 2–{MOST_PHOTOS} photos of one object here.", "IMAGE_DATA")
+        row = box.row()
+        row.scale_y = 1.3
+        row.operator("pflrm.photos_add", text="Add Photos…", icon="ADD")
+        return
+    columns = max(1, int(context.region.width / context.preferences.system.ui_scale / _THUMBNAIL_WIDTH))
+    grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=True)
+    used = 0
+    for photo in properties.photos:
+        _draw_photo(grid, photo, reference=photo.enabled and used == 0)
+        used += photo.enabled
+    row = layout.row(align=True)
+    row.operator("pflrm.photos_add", text="Add Photos…", icon="ADD")
+    row.menu("PFLRM_MT_photos", text="", icon="DOWNARROW_HLT")
+    if used == 1:
+        paragraph(layout, context, "One photo gives a shape, but no other cameras.", "INFO")
+    elif used > MOST_PHOTOS:
+        words = f"{used} photos are in use, but {MOST_PHOTOS} are the most: switch some off."
+        paragraph(layout, context, words, "ERROR")
+    for photo in properties.photos:
+        if not photo.path.is_file():
+            paragraph(layout, context, f"{photo.path.name} is not there any more.", "ERROR")
+        elif photo.problem:
+            paragraph(layout, context, photo.problem, "ERROR")
+
+
+def _draw_photo(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, *, reference: bool) -> None:
+    cell = layout.box().column(align=True)
+    picture = cell.column()
+    picture.active = photo.enabled
+    icon = thumbnails.icon_of(photo.path)
+    if icon:
+        picture.template_icon(icon_value=icon, scale=4.0)
+    else:
+        picture.label(text="", icon="FILE_IMAGE")
+    row = cell.row(align=True)
+    row.active = photo.enabled
+    if photo.problem or not photo.path.is_file():
+        row.label(text=photo.name, icon="ERROR")
+    else:
+        row.label(text=photo.name, icon="SOLO_ON" if reference else "MOD_MASK" if photo.mask else "NONE")
+    row.context_pointer_set("pflrm_photo", photo)
+    row.menu("PFLRM_MT_photo", text="", icon="DOWNARROW_HLT")
+
+
+def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    properties = context.scene.pflrm
+    layout.row().prop(properties, "quality", expand=True)
+    header, body = layout.panel("PFLRM_PT_options", default_closed=True)
+    header.label(text="Options")
+    if body is None:
+        return
+    body.use_property_split = True
+    column = body.column()
+    column.prop(properties, "title")
+    column.prop(properties, "focal")
+    if properties.focal == "LENS":
+        column.prop(properties, "focal_35mm")
+    elif properties.focal == "ANGLE":
+        column.prop(properties, "fov")
+    column.prop(properties, "face_limit")
+    column = body.column()
+    column.prop(properties, "placement")
+    column.prop(properties, "on_floor")
+    column.prop(properties, "size")
+    addon = context.preferences.addons.get(ROOT_PACKAGE)
+    if addon is not None:
+        body.prop(addon.preferences, "device")
+    if properties.photos:
+        column = body.column(heading="Masks")
+        for photo in properties.photos:
+            column.prop(photo, "mask", text=photo.name)
+
+
+def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    run = session.state.run
+    if run is not None:
+        layout.progress(text=f"{run.stage}   {run.fraction:.0%}", factor=run.fraction)
+        row = layout.row()
+        left = run.seconds_left()
+        row.label(text="" if left is None else f"{left:.0f} s left")
+        row.operator("pflrm.cancel", icon="X")
+        return
+    found = environment.find(machine().interpreter)
+    if isinstance(found, PflrmError):
+        box = layout.box()
+        paragraph(box, context, found.message, "ERROR")
+        box.operator("pflrm.set_up", icon="PREFERENCES")
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    row.scale_y = 1.6
+    row.operator("pflrm.reconstruct", icon="OUTLINER_OB_MESH")
+    column.operator("pflrm.place_cameras", icon="OUTLINER_OB_CAMERA")
+
+
+def _draw_notice(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    notice = session.state.notice
+    if notice is None:
+        return
+    box = layout.box()
+    icon = {"INFO": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}[notice.level]
+    paragraph(box, context, f"{notice.text}\n{notice.remedy}".strip(), icon)
+    if notice.level == "ERROR":
+        box.operator("pflrm.copy_report", icon="COPYDOWN")
+
+
+def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result: bpy.types.Collection) -> None:
+    properties = context.scene.pflrm
+    header, body = layout.panel("PFLRM_PT_result")
+    header.label(text=result.name)
+    if body is None:
+        return
+    cameras, mesh = scenes.cameras_of(result), scenes.mesh_of(result)
+    facts = [f"{len(cameras)} cameras" if len(cameras) != 1 else "1 camera"]
+    if mesh is not None:
+        facts.append(f"{len(mesh.data.polygons):,} faces".replace(",", " "))
+    facts.append(f"{result.get('pflrm_seconds', 0.0):.1f} s")
+    body.label(text=" · ".join(facts))
+    column = body.column(align=True)
+    for camera in cameras:
+        row = column.row(align=True)
+        look = row.operator(
+            "pflrm.look_through", text=camera.name, icon="OUTLINER_OB_CAMERA", depress=camera == context.scene.camera
+        )
+        look.camera = camera.name
+        dots = sum(camera["pflrm_confidence"] >= limit for limit in _CONFIDENT)
+        right = row.row()
+        right.ui_units_x = 2.5
+        right.label(text="●" * dots + "○" * (len(_CONFIDENT) - dots))
+    body.prop(properties, "photo_opacity", slider=True)
+    body.prop(properties, "result_size")
+    column = body.column(align=True)
+    column.operator("pflrm.match_render_size", icon="OUTPUT")
+    if mesh is not None:
+        column.operator("pflrm.show_colours", icon="COLOR")
+    column.operator("pflrm.camera_markers", icon="MARKER_HLT")
+    if len(scenes.results_of(context.scene)) > 1:
+        body.prop(properties, "result", text="Show")
+
+
+CLASSES = (PFLRM_PT_main,)

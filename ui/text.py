@@ -1,0 +1,21 @@
+"""Words in panels. Blender's labels do not wrap, so longer sentences are broken to the panel's width here."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+_CHARACTER = 6.6  # pixels a character takes on average at a scale of 1
+_MARGIN = 46  # pixels of the box, the icon and the panel's border
+
+
+def paragraph(layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE") -> None:
+    """Draw a text as lines of labels, the first with an icon."""
+    width = (context.region.width / context.preferences.system.ui_scale - _MARGIN) / _CHARACTER
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for sentence in words.splitlines():
+        for line in textwrap.wrap(sentence, max(20, int(width))):
+            column.label(text=line, icon=icon)
+            icon = "BLANK1" if icon != "NONE" else "NONE"
