@@ -1,12 +1,14 @@
 """``python -m pflrm reconstruct|batch|doctor|setup ...``: Blender's commands with the bpy module instead of Blender."""
 
+import os
+import shutil
 import sys
 
 
 def main() -> int:
-    """Run the command and return its exit code."""
+    """Run the command and end with its exit code."""
     try:
-        import bpy  # noqa: F401
+        import bpy
     except ImportError:
         print(
             "Error: This Python has no bpy module. Install it (pip install bpy), use blender --command pflrm, "
@@ -17,9 +19,14 @@ def main() -> int:
     from .pflrm_blender import cli, job
 
     try:
-        return cli.execute(sys.argv[1:])
+        code = cli.execute(sys.argv[1:])
     finally:
         job.shutdown()
+    # Some bpy modules (4.2 after a glTF export) crash while Python unloads them, which would hide the exit code.
+    shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
