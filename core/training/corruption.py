@@ -53,9 +53,9 @@ def draw_corruptions(corruptions, size):
         if np.random.random() < 0.6:
             record[SHIFT] = min(max(0.9 * np.random.normal(), -2.0), 2.0)
         if np.random.random() < 0.4:
-            record[RAGGED] = 1.5 * np.random.random()
+            record[RAGGED] = 1.2 * np.random.random()
         for hole in range(MAX_HOLES):
-            if np.random.random() < 0.08:
+            if np.random.random() < 0.04:
                 record[HOLES + 3 * hole] = size * np.random.uniform(0.2, 0.8)
                 record[HOLES + 3 * hole + 1] = size * np.random.uniform(0.2, 0.8)
                 record[HOLES + 3 * hole + 2] = size * np.random.uniform(0.01, 0.07)

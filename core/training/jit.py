@@ -5,9 +5,11 @@ functions, so the kernels of both machines call the same source. All arithmetic 
 written as ``f32(0.5)``, because numba would otherwise promote to float64, which GPUs and SIMD units compute slowly.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
-f32 = np.float32
-device = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+f32: Any = np.float32
+device: Any = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 FAR = f32(1e9)  # a distance beyond everything; infinities are not allowed under fastmath

@@ -28,7 +28,7 @@ def draw_lights(lights, turns):
     turntable = np.random.random() < 0.2
     light = lights[0]
     light[:] = 0.0
-    exposure = math.exp(0.25 * np.random.normal())
+    exposure = 1.25 * math.exp(0.25 * np.random.normal())
     balance = 0.06 * np.random.normal()
     ambient = exposure * np.random.uniform(0.25, 0.9)
     below = np.random.uniform(0.2, 1.0)
