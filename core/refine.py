@@ -21,7 +21,7 @@ from .photos import View
 
 SOLID = 4.0  # raw density of a voxel that is surely matter; see GridDecoder
 CARVE_WIDTH = 0.02  # softness of a silhouette, in units of a view's width
-INTERIOR_BIAS = 2.0  # raw density that the silhouettes alone give to what lies inside all of them
+HULL_BIAS = 3.0  # log odds of matter inside all silhouettes, before the network's field is asked
 COLOUR_RATE = 0.1
 DENSITY_RATE = 0.15
 
@@ -137,7 +137,7 @@ def carve(field: Field, seen: Observations, resolution: int) -> Tensor:
     inside = (distance / CARVE_WIDTH).clamp(-4, 4)
     # A view that is trusted less carves less; the reference defines the world and is trusted fully.
     evidence = torch.where(inside < 0, inside * (0.25 + 0.75 * seen.trust[:, None]), inside).amin(0)
-    raw = torch.logit(opacity) + evidence.clamp(max=INTERIOR_BIAS)
+    raw = torch.minimum(evidence, torch.logit(opacity) + HULL_BIAS)
     if seen.depth is not None and seen.depth_scale is not None:
         surface = look_up(seen.depth[:, None], position)[:, 0]
         scale = look_up(seen.depth_scale[:, None], position)[:, 0] + SURFACE_THICKNESS

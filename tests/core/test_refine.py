@@ -1,0 +1,128 @@
+"""Refinement of a field at known poses: a ball seen from four sides must come out as a ball of the photos' colours."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose
+from pflrm.core.mesh import extract_mesh
+from pflrm.core.model import Field
+from pflrm.core.refine import GridDecoder, Observations, carve, grid_points, project, refine_field, signed_distances
+
+SIZE = 64
+HALF_ANGLE = 0.35
+
+
+class Fog:
+    """A network that knows nothing: thin grey fog everywhere."""
+
+    half_extent = 1.6
+
+    def __call__(self, planes: torch.Tensor, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.full(points.shape[:2], 3.0), torch.full((*points.shape[:2], 3), 0.5)
+
+
+def ball_views(count: int = 4) -> tuple[list[SimpleNamespace], np.ndarray]:
+    """Views around the unit ball whose left half (x < 0) is red and whose right half is blue."""
+    intrinsics = canonical_intrinsics(HALF_ANGLE, SIZE)
+    distance = object_distance(HALF_ANGLE)
+    views, poses = [], []
+    for index in range(count):
+        angle = 2 * np.pi * index / count
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+        world_to_view = reference_pose(distance) @ pose(turn, np.zeros(3))
+        v, u = (np.mgrid[:SIZE, :SIZE] + 0.5 - SIZE / 2) / intrinsics.fx
+        rays = np.stack([u, v, np.ones_like(u)], -1) @ world_to_view[:3, :3]
+        rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+        origin = -world_to_view[:3, :3].T @ world_to_view[:3, 3]
+        along = -rays @ origin
+        inside = 1 - (distance**2 - along**2)
+        hit = origin + (along - np.sqrt(np.maximum(inside, 0)))[..., None] * rays
+        colour = np.where(hit[..., :1] < 0, [0.9, 0.1, 0.1], [0.1, 0.1, 0.9])
+        image = np.concatenate([colour, (inside > 0)[..., None]], -1).astype(np.float32)
+        views.append(SimpleNamespace(image=image, intrinsics=intrinsics))
+        poses.append(world_to_view)
+    return views, np.array(poses)
+
+
+@pytest.fixture(scope="module")
+def seen() -> Observations:
+    views, poses = ball_views()
+    return Observations.of(views, poses, np.ones(len(views)), None, None)
+
+
+def silence(fraction: float) -> None:
+    """Progress that nobody watches."""
+
+
+def test_grid_points_are_in_the_order_of_grid_sample() -> None:
+    points = grid_points(9, 1.6)
+    values = points.T.reshape(1, 3, 9, 9, 9)
+    asked = torch.rand(1, 50, 3) * 3 - 1.5
+    sampled = torch.nn.functional.grid_sample(values, asked[:, None, None] / 1.6, align_corners=True)[0, :, 0, 0].T
+    torch.testing.assert_close(sampled, asked[0], atol=1e-5, rtol=1e-5)
+
+
+def test_projection_agrees_with_the_cameras(seen: Observations) -> None:
+    position, depth = project(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), seen)
+    assert depth[:, 0].tolist() == pytest.approx([object_distance(HALF_ANGLE)] * 4, rel=1e-5)
+    assert position[:, 0].abs().max() < 1e-5
+    assert (position[:, 1, 1] < -0.5).all()  # up in the world is up in every level view
+
+
+def test_signed_distance_is_positive_inside() -> None:
+    mask = torch.zeros(1, 32, 32)
+    mask[:, 8:24, 8:24] = 1
+    distance = signed_distances(mask)[0]
+    assert distance[16, 16] == pytest.approx(8 / 32, abs=0.02)
+    assert distance[16, 0] == pytest.approx(-8 / 32, abs=0.02)
+
+
+def test_carving_leaves_the_hull(seen: Observations) -> None:
+    field = Field(GridDecoder(1.6), carve(Field(Fog(), torch.zeros(1)), seen, 64))
+    radius = torch.tensor([0.5, 1.3])[:, None] * torch.nn.functional.normalize(torch.randn(500, 1, 3), dim=-1)
+    density, _ = field.query(radius.transpose(0, 1))
+    assert (density[0] > field.level).all()
+    outside = field.query(torch.tensor([[1.4, 0.0, 0.0], [0.0, -1.4, 0.0], [0.9, 0.9, 0.0]]))[0]
+    assert (outside < field.level).all()
+
+
+def test_a_distrusted_view_carves_less() -> None:
+    views, poses = ball_views()
+    views[1].image = views[1].image.copy()
+    views[1].image[:, : SIZE // 2, 3] = 0  # half of the object is missing in this mask
+    def removed(trust: float) -> float:
+        seen = Observations.of(views, poses, np.array([1, trust, 1, 1]), None, None)
+        return float((carve(Field(Fog(), torch.zeros(1)), seen, 48)[0] < 0).float().mean())
+    assert removed(0.0) <= removed(1.0)
+
+
+def test_fitting_recovers_shape_and_colours(seen: Observations) -> None:
+    field = refine_field(Field(Fog(), torch.zeros(1)), seen, quality="standard", seed=0, progress=silence)
+    mesh = extract_mesh(field, resolution=64)
+    radii = np.linalg.norm(mesh.vertices, axis=1)
+    assert np.median(radii) == pytest.approx(1.0, abs=0.06)
+    left = mesh.colours[mesh.vertices[:, 0] < -0.5].mean(0)
+    right = mesh.colours[mesh.vertices[:, 0] > 0.5].mean(0)
+    assert left[0] > 0.6 > 0.4 > left[2]
+    assert right[2] > 0.6 > 0.4 > right[0]
+
+
+def test_the_same_seed_gives_the_same_field(seen: Observations) -> None:
+    fields = [
+        refine_field(Field(Fog(), torch.zeros(1)), seen, quality="draft", seed=3, progress=silence) for _ in range(2)
+    ]
+    assert torch.equal(fields[0].planes, fields[1].planes)
+
+
+def test_depth_in_front_of_the_hull_carves_it() -> None:
+    views, poses = ball_views()
+    plain = Observations.of(views, poses, np.ones(4), None, None)
+    deep = np.full((4, 16, 16), object_distance(HALF_ANGLE) - 0.3, np.float32)  # the ball's front, pushed in by 0.7
+    told = Observations.of(views, poses, np.ones(4), deep, np.full((4, 16, 16), -4.0, np.float32))
+    network = Field(Fog(), torch.zeros(1))
+    front = torch.tensor([[0.0, -0.9, 0.0]])
+    before = Field(GridDecoder(1.6), carve(network, plain, 64)).query(front)[0]
+    after = Field(GridDecoder(1.6), carve(network, told, 64)).query(front)[0]
+    assert after < 0.3 * before
