@@ -9,7 +9,7 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ..pflrm_blender.photo_images import path_for_file
-from ..pflrm_blender.properties import MOST_PHOTOS
+from ..pflrm_blender.properties import MOST_PHOTOS, path_of, photos_in_use
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif")
 
@@ -58,14 +58,14 @@ class PFLRM_OT_photos_add(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         properties = context.scene.pflrm
-        known = {photo.path for photo in properties.photos}
+        known = {path_of(photo) for photo in properties.photos}
         paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files if file.name]
         new = [path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file() and path not in known]
         if not new:
             self.report({"WARNING"}, "None of these files is a photo that is not in the list yet")
             return {"CANCELLED"}
         for path in new:
-            in_use = len(properties.photos_in_use())
+            in_use = len(photos_in_use(properties))
             photo = properties.photos.add()
             photo.name = path.stem
             photo.filepath = path_for_file(path)

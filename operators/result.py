@@ -15,7 +15,7 @@ class _OnResult(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if current_result(context.scene.pflrm) is None:
+        if current_result(context.scene) is None:
             cls.poll_message_set("There is no result in this scene")
             return False
         return True
@@ -42,7 +42,7 @@ class PFLRM_OT_look_through(_OnResult):
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        cameras = scenes.cameras_of(current_result(context.scene.pflrm))
+        cameras = scenes.cameras_of(current_result(context.scene))
         camera = next((camera for camera in cameras if self.camera in ("", camera.name)), None)
         if camera is None:
             self.report({"ERROR"}, f"The result has no camera {self.camera}".strip())
@@ -64,7 +64,7 @@ class PFLRM_OT_match_render_size(_OnResult):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        cameras = scenes.cameras_of(current_result(scene.pflrm))
+        cameras = scenes.cameras_of(current_result(scene))
         if not cameras:
             self.report({"ERROR"}, "The result has no cameras")
             return {"CANCELLED"}
@@ -86,7 +86,7 @@ class PFLRM_OT_camera_markers(_OnResult):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        cameras = scenes.cameras_of(current_result(context.scene.pflrm))
+        cameras = scenes.cameras_of(current_result(context.scene))
         markers = scenes.add_markers(context.scene, cameras)
         if markers:
             self.report({"INFO"}, f"Frames {markers[0].frame} to {markers[-1].frame} show the photos' cameras")

@@ -6,6 +6,7 @@ import bpy
 
 from ..pflrm_blender import session
 from ..pflrm_blender.errors import PflrmError
+from ..pflrm_blender.properties import photos_in_use
 
 
 class _Start(bpy.types.Operator):
@@ -15,7 +16,7 @@ class _Start(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if session.state.run is not None:
             cls.poll_message_set("A reconstruction is already running")
-        elif not context.scene.pflrm.photos_in_use():
+        elif not photos_in_use(context.scene.pflrm):
             cls.poll_message_set("Add photos of the object first")
         else:
             return True

@@ -60,45 +60,6 @@ class PFLRM_PG_photo(bpy.types.PropertyGroup):
     enabled: BoolProperty(name="Use", description="Use this photo in the next run", default=True)
     problem: StringProperty(name="Problem", description="What the last run found wrong with this photo")
 
-    @property
-    def path(self) -> Path:
-        return Path(bpy.path.abspath(self.filepath))
-
-
-def current_result(properties: bpy.types.PropertyGroup) -> bpy.types.Collection | None:
-    """The result in front of the artist, or None: a deleted one lives on in the file as long as it is pointed at."""
-    return properties.result if properties.result in scenes.results_of(properties.id_data) else None
-
-
-def _result_root(properties: bpy.types.PropertyGroup) -> bpy.types.Object | None:
-    result = current_result(properties)
-    return scenes.root_of(result) if result else None
-
-
-def _get_size(properties: bpy.types.PropertyGroup) -> float:
-    root = _result_root(properties)
-    return root["pflrm_extent"] * root.scale.x if root else 0.0
-
-
-def _set_size(properties: bpy.types.PropertyGroup, size: float) -> None:
-    if root := _result_root(properties):
-        root.scale = (size / root["pflrm_extent"],) * 3
-
-
-def _backgrounds(properties: bpy.types.PropertyGroup) -> list[bpy.types.CameraBackgroundImage]:
-    result = current_result(properties)
-    cameras = scenes.cameras_of(result) if result else []
-    return [background for camera in cameras for background in camera.data.background_images]
-
-
-def _get_opacity(properties: bpy.types.PropertyGroup) -> float:
-    return next((background.alpha for background in _backgrounds(properties)), 0.0)
-
-
-def _set_opacity(properties: bpy.types.PropertyGroup, alpha: float) -> None:
-    for background in _backgrounds(properties):
-        background.alpha = alpha
-
 
 class PFLRM_PG_scene(bpy.types.PropertyGroup):
     """The photos of a scene and what to make of them. The first photo in use is the reference."""
@@ -156,33 +117,81 @@ class PFLRM_PG_scene(bpy.types.PropertyGroup):
     title: StringProperty(
         name="Name", description="What the result will be called; empty takes the name of the photos' folder"
     )
-    result: PointerProperty(
-        type=bpy.types.Collection, name="Result", description="The result whose cameras are listed here",
-        poll=lambda _, collection: "pflrm_run" in collection,
-    )
-    result_size: FloatProperty(
-        name="Size", description="Length of the object's longest side. Scales the mesh and the cameras together",
-        get=_get_size, set=_set_size, min=0.0001, soft_max=10.0, subtype="DISTANCE", unit="LENGTH",
-    )
-    photo_opacity: FloatProperty(
-        name="Photo Opacity", description="How much of its photo each camera shows over the scene",
-        get=_get_opacity, set=_set_opacity, min=0.0, max=1.0, subtype="FACTOR",
-    )
 
-    def photos_in_use(self) -> list[PFLRM_PG_photo]:
-        return [photo for photo in self.photos if photo.enabled]
+
+def path_of(photo: PFLRM_PG_photo) -> Path:
+    """The file of a photo, without Blender's // for the folder of the .blend."""
+    return Path(bpy.path.abspath(photo.filepath))
+
+
+def photos_in_use(properties: PFLRM_PG_scene) -> list[PFLRM_PG_photo]:
+    """The photos of the next run, the reference first."""
+    return [photo for photo in properties.photos if photo.enabled]
+
+
+def current_result(scene: bpy.types.Scene) -> bpy.types.Collection | None:
+    """The result in front of the artist, or None: a deleted one lives on in the file as long as it is pointed at."""
+    return scene.pflrm_result if scene.pflrm_result in scenes.results_of(scene) else None
+
+
+def _result_root(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    result = current_result(scene)
+    return scenes.root_of(result) if result else None
+
+
+def _get_size(scene: bpy.types.Scene) -> float:
+    root = _result_root(scene)
+    return root["pflrm_extent"] * root.scale.x if root else 0.0
+
+
+def _set_size(scene: bpy.types.Scene, size: float) -> None:
+    if root := _result_root(scene):
+        root.scale = (size / root["pflrm_extent"],) * 3
+
+
+def _backgrounds(scene: bpy.types.Scene) -> list[bpy.types.CameraBackgroundImage]:
+    result = current_result(scene)
+    cameras = scenes.cameras_of(result) if result else []
+    return [background for camera in cameras for background in camera.data.background_images]
+
+
+def _get_opacity(scene: bpy.types.Scene) -> float:
+    return next((background.alpha for background in _backgrounds(scene)), 0.0)
+
+
+def _set_opacity(scene: bpy.types.Scene, alpha: float) -> None:
+    for background in _backgrounds(scene):
+        background.alpha = alpha
 
 
 _CLASSES = (PFLRM_PG_photo, PFLRM_PG_scene)
+# Those with callbacks stand beside the group: the bpy module 4.2 crashes at exit when a property group had functions.
+_SCENE_PROPERTIES = {
+    "pflrm": PointerProperty(type=PFLRM_PG_scene),
+    "pflrm_result": PointerProperty(
+        type=bpy.types.Collection, name="Result", description="The result whose cameras are listed here",
+        poll=lambda _, collection: "pflrm_run" in collection,
+    ),
+    "pflrm_result_size": FloatProperty(
+        name="Size", description="Length of the object's longest side. Scales the mesh and the cameras together",
+        get=_get_size, set=_set_size, min=0.0001, soft_max=10.0, subtype="DISTANCE", unit="LENGTH",
+    ),
+    "pflrm_photo_opacity": FloatProperty(
+        name="Photo Opacity", description="How much of its photo each camera shows over the scene",
+        get=_get_opacity, set=_set_opacity, min=0.0, max=1.0, subtype="FACTOR",
+    ),
+}
 
 
 def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.pflrm = PointerProperty(type=PFLRM_PG_scene)
+    for name, definition in _SCENE_PROPERTIES.items():
+        setattr(bpy.types.Scene, name, definition)
 
 
 def unregister() -> None:
-    del bpy.types.Scene.pflrm
+    for name in _SCENE_PROPERTIES:
+        delattr(bpy.types.Scene, name)
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

@@ -20,7 +20,7 @@ from . import job
 from . import scene as scenes
 from .api import default_name
 from .errors import PflrmError
-from .properties import MOST_PHOTOS, machine
+from .properties import MOST_PHOTOS, machine, path_of, photos_in_use
 
 _INTERVAL = 0.1  # seconds between two looks at the worker
 _FIRST_ESTIMATE = 0.05  # share of the run after which the remaining time can be told
@@ -71,7 +71,7 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
 
     :raises PflrmError: of kind input; something is missing or too many.
     """
-    photos = properties.photos_in_use()
+    photos = photos_in_use(properties)
     if not photos:
         remedy = f"Add two to {MOST_PHOTOS} photos of one object."
         raise PflrmError("input", "There are no photos to work from.", remedy)
@@ -81,11 +81,12 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
     if poses_only and len(photos) == 1:
         raise PflrmError("input", "One photo has no other camera to place.", "Add another photo of the object.")
     for photo in photos:
-        if not photo.path.is_file():
-            raise PflrmError("input", f"{photo.path.name} is not there any more.", "Remove it, or put the file back.")
+        path = path_of(photo)
+        if not path.is_file():
+            raise PflrmError("input", f"{path.name} is not there any more.", "Remove it, or put the file back.")
     masks = [bpy.path.abspath(photo.mask) for photo in photos if photo.mask]
     if masks and len(masks) < len(photos):
-        bare = next(photo.path.name for photo in photos if not photo.mask)
+        bare = next(path_of(photo).name for photo in photos if not photo.mask)
         raise PflrmError("input", f"{bare} has no mask, but other photos have one.", "Give all photos a mask, or none.")
     here = machine()
     options: dict[str, object] = {"quality": properties.quality, "poses_only": poses_only, "device": here.device}
@@ -99,7 +100,7 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
         options["face_limit"] = properties.face_limit
     if here.weights:
         options["weights"] = here.weights
-    return {"photos": [str(photo.path) for photo in photos], "options": options}
+    return {"photos": [str(path_of(photo)) for photo in photos], "options": options}
 
 
 def start(scene: bpy.types.Scene, *, poses_only: bool) -> None:
@@ -208,7 +209,7 @@ def _deliver(run: Run) -> None:
         message = f"The result could not be put into the scene: {error}"
         _end(Notice("ERROR", message, "Copy the report and open an issue with it.", traceback.format_exc()))
         return
-    scene.pflrm.result = bpy.data.collections[result.collection]
+    scene.pflrm_result = bpy.data.collections[result.collection]
     _end(_notice_for(scene, result))
     if not bpy.app.background:
         with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
@@ -226,7 +227,7 @@ def _notice_for(scene: bpy.types.Scene, result: scenes.Result) -> Notice:
 def _fail(run: Run, error: PflrmError) -> None:
     scene = _scene_of(run)
     for photo in scene.pflrm.photos if scene else ():
-        if photo.path.name in error.message:
+        if path_of(photo).name in error.message:
             photo.problem = str(error)
     level = "INFO" if error.kind == "cancelled" else "ERROR"
     _end(Notice(level, error.message, error.remedy, error.details))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ..pflrm_blender.properties import path_of
+
 
 class PFLRM_MT_photo(bpy.types.Menu):
     """What can be done with this photo"""
@@ -30,7 +32,7 @@ class PFLRM_MT_photo(bpy.types.Menu):
             move = row.operator("pflrm.photo_move", text=label, icon=icon)
             move.index, move.direction = index, direction
         layout.separator()
-        layout.operator("wm.path_open", text="Show Photo", icon="IMAGE_DATA").filepath = str(photo.path)
+        layout.operator("wm.path_open", text="Show Photo", icon="IMAGE_DATA").filepath = str(path_of(photo))
         layout.operator("pflrm.photo_remove", icon="X").index = index
 
 

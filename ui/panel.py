@@ -7,7 +7,7 @@ import bpy
 from ..pflrm_blender import environment, session
 from ..pflrm_blender import scene as scenes
 from ..pflrm_blender.errors import PflrmError
-from ..pflrm_blender.properties import MOST_PHOTOS, ROOT_PACKAGE, current_result, machine
+from ..pflrm_blender.properties import MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
 from . import thumbnails
 from .text import paragraph
 
@@ -29,7 +29,7 @@ class PFLRM_PT_main(bpy.types.Panel):
         _draw_options(layout, context)
         _draw_run(layout, context)
         _draw_notice(layout, context)
-        result = current_result(context.scene.pflrm)
+        result = current_result(context.scene)
         if result is not None:
             _draw_result(layout, context, result)
 
@@ -58,8 +58,8 @@ def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         words = f"{used} photos are in use, but {MOST_PHOTOS} are the most: switch some off."
         paragraph(layout, context, words, "ERROR")
     for photo in properties.photos:
-        if not photo.path.is_file():
-            paragraph(layout, context, f"{photo.path.name} is not there any more.", "ERROR")
+        if not path_of(photo).is_file():
+            paragraph(layout, context, f"{path_of(photo).name} is not there any more.", "ERROR")
         elif photo.problem:
             paragraph(layout, context, photo.problem, "ERROR")
 
@@ -68,14 +68,14 @@ def _draw_photo(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, *, r
     cell = layout.box().column(align=True)
     picture = cell.column()
     picture.active = photo.enabled
-    icon = thumbnails.icon_of(photo.path)
+    icon = thumbnails.icon_of(path_of(photo))
     if icon:
         picture.template_icon(icon_value=icon, scale=4.0)
     else:
         picture.label(text="", icon="FILE_IMAGE")
     row = cell.row(align=True)
     row.active = photo.enabled
-    if photo.problem or not photo.path.is_file():
+    if photo.problem or not path_of(photo).is_file():
         row.label(text=photo.name, icon="ERROR")
     else:
         row.label(text=photo.name, icon="SOLO_ON" if reference else "MOD_MASK" if photo.mask else "NONE")
@@ -145,7 +145,7 @@ def _draw_notice(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
 
 
 def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result: bpy.types.Collection) -> None:
-    properties = context.scene.pflrm
+    scene = context.scene
     header, body = layout.panel("PFLRM_PT_result")
     header.label(text=result.name)
     if body is None:
@@ -160,22 +160,22 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     for camera in cameras:
         row = column.row(align=True)
         look = row.operator(
-            "pflrm.look_through", text=camera.name, icon="OUTLINER_OB_CAMERA", depress=camera == context.scene.camera
+            "pflrm.look_through", text=camera.name, icon="OUTLINER_OB_CAMERA", depress=camera == scene.camera
         )
         look.camera = camera.name
         dots = sum(camera["pflrm_confidence"] >= limit for limit in _CONFIDENT)
         right = row.row()
         right.ui_units_x = 2.5
         right.label(text="●" * dots + "○" * (len(_CONFIDENT) - dots))
-    body.prop(properties, "photo_opacity", slider=True)
-    body.prop(properties, "result_size")
+    body.prop(scene, "pflrm_photo_opacity", slider=True)
+    body.prop(scene, "pflrm_result_size")
     column = body.column(align=True)
     column.operator("pflrm.match_render_size", icon="OUTPUT")
     if mesh is not None:
         column.operator("pflrm.show_colours", icon="COLOR")
     column.operator("pflrm.camera_markers", icon="MARKER_HLT")
-    if len(scenes.results_of(context.scene)) > 1:
-        body.prop(properties, "result", text="Show")
+    if len(scenes.results_of(scene)) > 1:
+        body.prop(scene, "pflrm_result", text="Show")
 
 
 CLASSES = (PFLRM_PT_main,)
