@@ -17,7 +17,6 @@ import bpy
 
 from . import job
 from .errors import PflrmError
-from .photo_images import PhotoImageError
 from .properties import machine
 from .scene import Result, ResultError, apply_result, load_result
 
@@ -88,8 +87,8 @@ def reconstruct(
             scene or bpy.context.scene, data, name or default_name(files), size=size, location=location,
             on_floor=on_floor,
         )  # fmt: skip
-    except (ResultError, PhotoImageError) as error:
-        raise PflrmError("failure", str(error), "Check that the photos can be opened in Blender.") from error
+    except ResultError as error:
+        raise PflrmError("failure", str(error), "Run it again.") from error
     finally:
         background.clean()
 
@@ -102,7 +101,8 @@ def place_cameras(photos: Sequence[StrPath], **arguments: Any) -> Result:
 def default_name(photos: Sequence[StrPath]) -> str:
     """What an object is called by default: the folder its photos share, or the first photo if they share none."""
     folders = {Path(photo).parent.name for photo in photos}
-    words = (folders.pop() if len(folders) == 1 else Path(photos[0]).stem).replace("_", " ").strip()
+    shared = folders.pop() if len(folders) == 1 else ""
+    words = (shared or Path(photos[0]).stem).replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 

@@ -58,7 +58,8 @@ def export_glb(path: Path) -> None:
 
 
 def _write(path: Path, save: Callable[[Path], object]) -> None:
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    # Blender has its own idea of the current folder ($PWD), so it gets the whole path.
+    part = path.absolute().with_name(f"{path.stem}.part{path.suffix}")
     try:
         save(part)
         os.replace(part, path)
