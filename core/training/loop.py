@@ -37,8 +37,7 @@ class Settings:
     config: str = "small"
     weights: Path | None = None
     stem: Path | None = None
-    meshes: Path | None = None
-    textures: Path | None = None
+    pack: Path | None = None
     seed: int = 0
     batch: int = 8
     views: int = 5
@@ -99,12 +98,11 @@ class Trainer:
         size = self.model.config.image_size
         stream = ObjectStream(
             size=size, views=settings.views, batch=settings.batch, seed=settings.seed, samples=1,
-            start=self.optimiser.steps, meshes=settings.meshes, textures=settings.textures,
+            start=self.optimiser.steps, pack=settings.pack,
         )
         self.stream = replay(iter(stream), settings.replays, settings.seed + self.optimiser.steps)
         held_out = ObjectStream(
-            size=size, views=settings.views, batch=8, seed=VALIDATION_SEED, workers=0,
-            meshes=settings.meshes, textures=settings.textures,
+            size=size, views=settings.views, batch=8, seed=VALIDATION_SEED, workers=0, pack=settings.pack,
         )
         self.validation = [held_out.batch_at(step).to(settings.device) for step in range(VALIDATION_BATCHES)]
         self.generator = torch.Generator(settings.device).manual_seed(settings.seed + self.optimiser.steps)
