@@ -6,7 +6,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,11 @@ def replay(stream: Iterator[Batch], times: int, seed: int, pool: int = 24) -> It
         yield waiting.pop(chooser.randrange(len(waiting)))
 
 
+def to_device(batch: Batch, device: str) -> Batch:
+    """The same batch on another device."""
+    return Batch(**{f.name: getattr(batch, f.name).to(device, non_blocking=True) for f in fields(batch)})
+
+
 class Trainer:
     """Owns the model, its optimiser and the log of one run."""
 
@@ -104,7 +109,7 @@ class Trainer:
         held_out = ObjectStream(
             size=size, views=settings.views, batch=8, seed=VALIDATION_SEED, workers=0, pack=settings.pack,
         )
-        self.validation = [held_out.batch_at(step).to(settings.device) for step in range(VALIDATION_BATCHES)]
+        self.validation = [to_device(held_out.batch_at(step), settings.device) for step in range(VALIDATION_BATCHES)]
         self.generator = torch.Generator(settings.device).manual_seed(settings.seed + self.optimiser.steps)
         self.log_file = settings.out / "log.jsonl"
         self.samples = 0
@@ -118,7 +123,7 @@ class Trainer:
         waited, counted = 0.0, 0
         while (elapsed := time.monotonic() - started) < 60 * settings.minutes:
             before = time.monotonic()
-            batch = next(self.stream).to(settings.device)
+            batch = to_device(next(self.stream), settings.device)
             waited += time.monotonic() - before
             terms, norm = self.step(batch, elapsed / (60 * settings.minutes))
             counted += 1
