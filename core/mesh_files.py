@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+from .failures import explain_os_error
 from .mesh import Mesh
 
 SUFFIXES = (".ply", ".obj", ".glb")
@@ -25,7 +26,8 @@ Y_UP_FROM_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 def save_mesh(mesh: Mesh, path: Path) -> None:
     """Write a mesh with its normals and vertex colours; the file appears only when it is complete.
 
-    :raises InputError: another suffix than .ply, .obj or .glb, or the file cannot be written.
+    :raises InputError: another suffix than .ply, .obj or .glb.
+    :raises PflrmError: the file cannot be written.
     """
     import trimesh
 
@@ -52,9 +54,7 @@ def save_mesh(mesh: Mesh, path: Path) -> None:
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise InputError(
-            f"The mesh file {path} cannot be written: {error.strerror}.", "Choose another folder or free some space."
-        ) from error
+        raise explain_os_error(error, path) from error
 
 
 def _linear(colours: np.ndarray) -> np.ndarray:

@@ -1,0 +1,107 @@
+"""The paper's protocol (§4.1) on one set: reconstruct every object, and compare with the truth."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..cameras import Camera, save_cameras
+from ..errors import InputError
+from ..mesh import Mesh
+from .metrics import (
+    align,
+    chamfer_and_f_score,
+    psnr,
+    rotation_errors,
+    sample_surface,
+    ssim,
+    translation_errors,
+)
+from .render import load_rgba, on_white, render_mesh
+from .sets import INPUT_VIEWS, NOVEL_VIEW, EvaluationObject
+
+SURFACE_SAMPLES = 20_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method made of the photos: their cameras in order, and a mesh where it makes one."""
+
+    cameras: tuple[Camera, ...]
+    mesh: Mesh | None
+
+
+# Photos and, where they are known, a file with their intrinsics in the form of cameras.json → outcome.
+Predict = Callable[[Sequence[Path], Path | None], Outcome]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One object's figures. Errors are per pair of views; ``failure`` is the reason why there are none."""
+
+    name: str
+    symmetric: bool
+    pairs: int
+    rotation: tuple[float, ...] = ()  # degrees
+    translation: tuple[float, ...] = ()  # in units of the mean camera distance
+    chamfer: float | None = None  # in units of the object's radius
+    f_score: float | None = None  # within 5 % of the radius
+    psnr: float | None = None  # dB, of the mesh seen from the novel view
+    ssim: float | None = None
+    seconds: float = 0.0
+    failure: str = ""
+
+
+def evaluate(
+    objects: Sequence[EvaluationObject],
+    predict: Predict,
+    *,
+    views: int = INPUT_VIEWS,
+    known_intrinsics: bool = True,
+    report: Callable[[Score], None] = lambda score: None,
+) -> list[Score]:
+    """Score a method on the first ``views`` photos of each object.
+
+    A method that raises InputError has failed on that object; other exceptions end the evaluation.
+    """
+    scores = []
+    for item in objects:
+        cameras = item.cameras[:views]
+        started = time.perf_counter()
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                intrinsics = Path(folder) / "intrinsics.json" if known_intrinsics else None
+                if intrinsics is not None:
+                    save_cameras(intrinsics, [replace(camera, world_to_camera=np.eye(4)) for camera in cameras])
+                outcome = predict([Path(camera.file) for camera in cameras], intrinsics)
+            score = score_outcome(item, outcome, views)
+        except InputError as error:
+            score = Score(item.name, item.symmetric, views * (views - 1) // 2, failure=error.message)
+        scores.append(replace(score, seconds=time.perf_counter() - started))
+        report(scores[-1])
+    return scores
+
+
+def score_outcome(item: EvaluationObject, outcome: Outcome, views: int) -> Score:
+    """Compare an outcome for the first ``views`` photos with the truth."""
+    predicted = np.stack([camera.world_to_camera for camera in outcome.cameras])
+    true = np.stack([camera.world_to_camera for camera in item.cameras[:views]])
+    rotation = rotation_errors(predicted, true)
+    score = Score(
+        item.name, item.symmetric, len(rotation), tuple(rotation),
+        tuple(translation_errors(predicted, true, item.camera_distance)),
+    )
+    if outcome.mesh is None:
+        return score
+    to_true = align(predicted, true)
+    surface = to_true.of_points(sample_surface(outcome.mesh.vertices, outcome.mesh.faces, SURFACE_SAMPLES))
+    chamfer, f_score = chamfer_and_f_score(surface, item.points, item.radius)
+    novel = item.cameras[NOVEL_VIEW]
+    truth = on_white(load_rgba(Path(novel.file)))
+    image = render_mesh(outcome.mesh, to_true.inverse_of_camera(novel.world_to_camera), novel.intrinsics)
+    return replace(score, chamfer=chamfer, f_score=f_score, psnr=psnr(image, truth), ssim=ssim(image, truth))
