@@ -10,6 +10,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 10
+DEMO_PHOTOS := $(foreach side,front left back right,demo/photos/robot_$(side).png)
 DATA ?= ../shared/data/scans_val
 
 .PHONY: demo test package lint bench train evaluate clean
@@ -20,7 +21,10 @@ $(VENV)/ready: pyproject.toml
 	touch $@
 
 demo: $(VENV)/ready
-	$(BIN)/python demo/run.py
+	mkdir -p demo/out
+	$(BIN)/python -m pflrm reconstruct $(DEMO_PHOTOS) --name Robot --output demo/out/robot.blend \
+		--export demo/out/robot.glb --cameras demo/out/cameras.json
+	$(BIN)/python demo/preview.py demo/out/robot.blend demo/out/preview.png
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest
@@ -33,7 +37,7 @@ lint: $(VENV)/ready
 	$(BIN)/mypy core pflrm_blender operators ui __init__.py __main__.py demo
 
 bench: $(VENV)/ready
-	$(BIN)/python -m pflrm.core.evaluation.bench
+	$(BIN)/python -m pflrm.tests.bench
 
 train: $(VENV)/ready
 	$(BIN)/python -m pflrm.core.training --minutes $(MINUTES) --out runs/train \

@@ -6,13 +6,14 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .cameras import Camera, pose
+from .cameras import Camera, pose, reference_pose
 from .checkpoint import bundled_weights, load_checkpoint
 from .errors import InputError, RuntimeMissingError
 from .mesh import Mesh, extract_mesh
@@ -20,6 +21,7 @@ from .model import PFLRM, Prediction
 from .model.pflrm import view_distance
 from .photos import Photo, View, canonical_view, load_photos
 from .pnp import solve_pnp
+from .refine import Observations, refine_field
 from .search import Hypothesis, confidence, search_poses
 
 Progress = Callable[[str, float], None]
@@ -64,7 +66,7 @@ class Reconstruction:
 class ModelCache:
     """Keeps the loaded network between runs."""
 
-    _models: dict[tuple[Path, float, str], PFLRM] = field(default_factory=dict)
+    _models: dict[tuple[Path, float, str], PFLRM] = dataclass_field(default_factory=dict)
 
     def get(self, weights: Path | None, device: str) -> PFLRM:
         """The network of a weights file (None: the bundled one) on a device, loaded once."""
@@ -130,8 +132,6 @@ def pnp_input(prediction: Prediction, views: Sequence[View], side: int) -> PnPIn
 
 def reference_first(poses: np.ndarray, distance: float) -> np.ndarray:
     """Poses (V, 4, 4) with the first replaced by the exact reference pose that defines the world."""
-    from .cameras import reference_pose
-
     return np.concatenate([reference_pose(distance)[None], poses[1:]])
 
 
@@ -143,13 +143,19 @@ def predict_poses(
     solver = pnp_input(prediction, views, model.config.patches)
     solution = solve_pnp(solver.points, solver.rays, solver.weights, distance=solver.distance)
     candidate = reference_first(solution.world_to_camera.double().numpy(), float(solver.distance[0]))
-    depth = None if prediction.depth is None else prediction.depth[0].float().cpu().numpy()
-    log_scale = None if prediction.depth_log_scale is None else prediction.depth_log_scale[0].float().cpu().numpy()
+    depth, log_scale = own_depth(prediction)
     hypotheses = search_poses(
         views, depth=depth, depth_log_scale=log_scale, candidates=[candidate], effort=options.quality,
         seed=options.seed, progress=progress,
     )
     return hypotheses, prediction
+
+
+def own_depth(prediction: Prediction) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Each view's depth in its own frame and its log scale (V, G, G), where the model has a depth head."""
+    if prediction.depth is None or prediction.depth_log_scale is None:
+        return None, None
+    return prediction.depth[0].float().cpu().numpy(), prediction.depth_log_scale[0].float().cpu().numpy()
 
 
 def reconstruct(
@@ -177,21 +183,26 @@ def reconstruct(
     with stage("Loading Model", 0.1):
         model = models.get(options.weights, choose_device(options.device))
         views = [canonical_view(photo, model.config.image_size) for photo in loaded]
-    with stage("Predicting Poses", 0.15):
+    with stage("Finding Poses", 0.15):
         hypotheses, prediction = predict_poses(
-            model, views, options, lambda share: progress("Predicting Poses", 0.15 + 0.55 * share)
+            model, views, options, lambda share: progress("Finding Poses", 0.15 + 0.35 * share)
         )
+        poses, sure = hypotheses[0].world_to_camera, confidence(hypotheses)
     mesh = None
     if not options.poses_only:
-        with stage("Extracting Surface", 0.75):
+        with stage("Fitting Shape", 0.5):
+            seen = Observations.of(views, poses, sure, *own_depth(prediction))
+            field = refine_field(
+                model.field(prediction), seen, quality=options.quality, seed=options.seed,
+                progress=lambda share: progress("Fitting Shape", 0.5 + 0.35 * share),
+            )
+        with stage("Extracting Surface", 0.85):
             mesh = extract_mesh(
-                model.field(prediction),
-                resolution=options.mesh_resolution or MESH_RESOLUTION[options.quality],
-                progress=lambda share: progress("Extracting Surface", 0.75 + 0.25 * share),
+                field, resolution=options.mesh_resolution or MESH_RESOLUTION[options.quality],
+                progress=lambda share: progress("Extracting Surface", 0.85 + 0.15 * share),
             )
     progress("Done", 1.0)
-    cameras = photo_cameras(views, hypotheses[0].world_to_camera, confidence(hypotheses))
-    return Reconstruction(cameras, mesh, warnings_of(loaded), seconds)
+    return Reconstruction(photo_cameras(views, poses, sure), mesh, warnings_of(loaded), seconds)
 
 
 def photo_cameras(views: Sequence[View], world_to_view: np.ndarray, sure: np.ndarray) -> tuple[Camera, ...]:

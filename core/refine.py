@@ -10,11 +10,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .cameras import half_angle_of, object_distance
 from .model import Field, render_rays
 from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, SURFACE_THICKNESS
 from .photos import View
@@ -81,7 +83,7 @@ class Observations:
         poses = torch.from_numpy(world_to_view).float()
         scaled = scale = None
         if depth is not None and depth_log_scale is not None:
-            own = np.array([_own_distance(view) for view in views])
+            own = np.array([object_distance(half_angle_of(view.intrinsics)) for view in views])
             factor = (np.linalg.norm(world_to_view[:, :3, 3], axis=1) / own)[:, None, None]
             scaled = torch.from_numpy(depth * factor).float()
             scale = torch.from_numpy(np.exp(depth_log_scale) * factor).float()
@@ -164,8 +166,6 @@ def seen_colours(points: Tensor, seen: Observations, distance: Tensor, colour: T
 
 def signed_distances(masks: Tensor) -> Tensor:
     """Signed distance (V, S, S) to the outline in units of the width, positive inside."""
-    import cv2
-
     fields = []
     for mask in masks.numpy() > 0.5:
         inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
@@ -237,9 +237,3 @@ def _raw_density(logit: Tensor) -> Tensor:
     absorbed = F.softplus(logit)  # −log(1 − opacity)
     softplus = (absorbed / (SURFACE_THICKNESS * DENSITY_SCALE)).clamp(min=1e-4)
     return torch.log(torch.expm1(softplus)) - DENSITY_BIAS
-
-
-def _own_distance(view: View) -> float:
-    from .cameras import half_angle_of, object_distance
-
-    return object_distance(half_angle_of(view.intrinsics))

@@ -1,0 +1,114 @@
+"""``make bench``: times and memory of the bundled model on this machine, beside the machine's own speed.
+
+Absolute times mean little across machines, so each is also given in units of a matrix product measured in the same run.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pflrm.pflrm_blender.job import Job
+
+if TYPE_CHECKING:
+    from pflrm.pflrm_blender.scene import ResultData
+
+ROOT = Path(__file__).resolve().parent.parent
+PHOTOS = [str(ROOT / "demo" / "photos" / f"robot_{side}.png") for side in ("front", "left", "back", "right")]
+MATRIX = 2048
+VERTICES = 200_000
+
+
+def main() -> None:
+    """Print one line a figure."""
+    baseline = matmul_seconds()
+    print(f"matrix product {MATRIX}³, float32, one thread: {2 * MATRIX**3 / baseline / 1e9:.0f} GFLOP/s")
+    for quality in ("draft", "standard"):
+        cold, warm, peak = worker_figures(quality)
+        for name, seconds in (("cold", cold), ("warm", warm)):
+            print(f"{quality}, 4 photos, {name}: {seconds:.2f} s = {seconds / baseline:.0f} matrix products")
+        print(f"{quality}, peak memory of the worker: {peak:.2f} GiB")
+    register, apply = blender_figures()
+    print(f"registering the extension: {1000 * register:.1f} ms")
+    print(f"applying a result of {VERTICES} vertices: {apply:.2f} s = {apply / baseline:.1f} matrix products")
+
+
+def matmul_seconds() -> float:
+    """The median time of one matrix product on one thread, in a process of its own."""
+    code = (
+        "import torch, time, statistics; torch.set_num_threads(1)\n"
+        f"a = torch.rand({MATRIX}, {MATRIX}); times = []\n"
+        "for _ in range(7):\n    t = time.perf_counter(); a @ a; times.append(time.perf_counter() - t)\n"
+        "print(statistics.median(times))"
+    )
+    return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+
+
+def worker_figures(quality: str) -> tuple[float, float, float]:
+    """Seconds of the first and of the median later run, and GiB at most, of a fresh worker."""
+    job = Job()
+    request = {"photos": PHOTOS, "options": {"quality": quality, "device": "cpu"}}
+    try:
+        times = [seconds(lambda: job.run(dict(request), preference=sys.executable)) for _ in range(4)]
+        peak = peak_memory(job.worker_pid)
+    finally:
+        job.shutdown()
+    return times[0], statistics.median(times[1:]), peak
+
+
+def peak_memory(pid: int | None) -> float:
+    """GiB of resident memory that a process has had at most; NaN where the system does not tell."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return float("nan")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024**2
+
+
+def blender_figures() -> tuple[float, float]:
+    """Seconds to register the extension, and to write a large result into the scene."""
+    import bpy
+    import pflrm
+    from pflrm.pflrm_blender import scene
+    from pflrm.tests import fake_result
+
+    register = seconds(pflrm.register)
+    with tempfile.TemporaryDirectory() as folder:
+        photos = fake_result.make_photos(Path(folder))
+        data = scene.load_result(fake_result.make_result(Path(folder) / "result.npz", photos))
+        side = int(VERTICES**0.5)
+        applied = seconds(lambda: scene.apply_result(bpy.context.scene, _enlarged(data, side), "Bench"))
+    pflrm.unregister()
+    return register, applied
+
+
+def _enlarged(data: ResultData, side: int) -> ResultData:
+    """The same result with a mesh of side² vertices."""
+    from pflrm.pflrm_blender.scene import MeshData
+
+    y, x = np.mgrid[:side, :side]
+    vertices = np.stack([x, y, np.sin(x / 9) * 5], -1).reshape(-1, 3).astype(np.float32) / side
+    corner = (y[:-1, :-1] * side + x[:-1, :-1]).ravel()
+    faces = np.concatenate([
+        np.stack([corner, corner + 1, corner + side], -1), np.stack([corner + 1, corner + side + 1, corner + side], -1),
+    ]).astype(np.int32)
+    return replace(data, mesh=MeshData(vertices, faces, np.full((side * side, 3), 0.5, np.float32)))
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long a call takes."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
