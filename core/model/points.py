@@ -15,6 +15,8 @@ class PointHead(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.mlp = mlp([config.trunk_width] + [config.point_width] * (config.point_layers - 1) + [5], nn.GELU)
+        # The pose loss sees β = scale · α · w: how sharply points are believed is learned (EPro-PnP).
+        self.log_scale = nn.Parameter(torch.tensor(5.0))
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         out = self.mlp(tokens).float()

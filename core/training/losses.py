@@ -150,16 +150,19 @@ def distilled_targets(model: PFLRM, planes: Tensor, batch: Batch, side: int) -> 
     return seen.point.view(*uv.shape[:3], 3), seen.opacity.view(uv.shape[:3])
 
 
-def pose_loss(prediction: Prediction, batch: Batch, side: int) -> Tensor:
+def pose_loss(
+    prediction: Prediction, log_scale: Tensor, batch: Batch, side: int, generator: torch.Generator
+) -> Tensor:
     """L_y: EPro-PnP's Monte-Carlo loss of the source views, divided by the number of patches."""
     inputs = prediction.points.shape[1]
     if inputs < 2:
         return prediction.points.sum() * 0
     uv = patch_centres(side, batch.depth.device).expand(*batch.depth.shape[:2], -1, -1)
     rays = rays_at(batch, uv)[:, 1:inputs].flatten(0, 1)
-    weights = (prediction.opacity * prediction.weight)[:, 1:].flatten(0, 1)
+    weights = log_scale.exp() * (prediction.opacity * prediction.weight)[:, 1:].flatten(0, 1)
     poses = batch.world_to_camera[:, 1:inputs].flatten(0, 1)
-    return monte_carlo_pose_loss(prediction.points[:, 1:].flatten(0, 1), rays, weights, poses).mean() / side**2
+    points = prediction.points[:, 1:].flatten(0, 1)
+    return monte_carlo_pose_loss(points, rays, weights, poses, generator=generator).mean() / side**2
 
 
 def objective(
@@ -188,7 +191,7 @@ def objective(
     if weights.render > 0:
         terms["render"] = render_loss(model, prediction.planes, batch, rays // 4, generator)
     if weights.pose > 0:
-        terms["pose"] = pose_loss(prediction, shown, side)
+        terms["pose"] = pose_loss(prediction, model.point_head.log_scale, shown, side, generator)
     scale = {name: getattr(weights, name) for name in terms if hasattr(weights, name)}
     total = sum((scale[name] * terms[name] for name in scale), start=torch.zeros((), device=points.device))
     return total, terms
