@@ -25,6 +25,9 @@ from . import scene as scenes
 
 ROOT_PACKAGE = __package__.rpartition(".")[0]  # of the extension, as Blender names it
 MOST_PHOTOS = 4
+# A path may begin with // for the folder of the .blend; since Blender 4.5 a property has to say so.
+_KNOWS_RELATIVE = "is_path_supports_blend_relative" in bpy.types.Property.bl_rna.properties
+_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if _KNOWS_RELATIVE else set()
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,13 @@ def machine() -> Machine:
 class PFLRM_PG_photo(bpy.types.PropertyGroup):
     """One photo of the object."""
 
-    filepath: StringProperty(name="Photo", description="The photo's file", subtype="FILE_PATH")
+    filepath: StringProperty(name="Photo", description="The photo's file", subtype="FILE_PATH", options=_RELATIVE)
     mask: StringProperty(
         name="Mask",
         description="An image of the photo's size that is white where the object is; "
         "without one the object is cut out by the photo's own transparency, or found by itself",
         subtype="FILE_PATH",
+        options=_RELATIVE,
     )
     enabled: BoolProperty(name="Use", description="Use this photo in the next run", default=True)
     problem: StringProperty(name="Problem", description="What the last run found wrong with this photo")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,3 +51,35 @@ def photos(tmp_path: Path) -> list[Path]:
 def result_file(tmp_path: Path, photos: list[Path]) -> Path:
     """A result of the worker for ``photos``, with a mesh."""
     return fake_result.make_result(tmp_path / "result.npz", photos)
+
+
+class StubWorker:
+    """What the worker will answer in this test, and what it was asked."""
+
+    RESULT = ({"event": "progress", "stage": "Refining Poses", "fraction": 0.5}, {"event": "result", "seconds": {}})
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def answers(self, *messages: dict) -> None:
+        (self.folder / "answers.json").write_text(json.dumps(messages), encoding="utf-8")
+
+    def request(self) -> dict:
+        return json.loads((self.folder / "request.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def worker(
+    extension: bpy.types.Scene, result_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StubWorker]:
+    """A worker that hands out ``result_file``, in place of the real one."""
+    from pflrm.pflrm_blender import job, session
+
+    script = shutil.copy(Path(__file__).with_name("stub_worker.py"), result_file.parent)
+    stub = StubWorker(result_file.parent)
+    stub.answers(*StubWorker.RESULT)
+    monkeypatch.setenv("PFLRM_PYTHON", sys.executable)
+    monkeypatch.setattr(job, "_shared", job.Job(worker=Path(script)))
+    yield stub
+    job.shared().shutdown()
+    session.state.run = session.state.notice = None

@@ -6,8 +6,8 @@ import textwrap
 
 import bpy
 
-_CHARACTER = 6.6  # pixels a character takes on average at a scale of 1
-_MARGIN = 46  # pixels of the box, the icon and the panel's border
+_CHARACTER = 7.0  # pixels a character takes on average at a scale of 1
+_MARGIN = 60  # pixels of the box, the icon and the panel's border
 
 
 def paragraph(layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE") -> None:

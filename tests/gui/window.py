@@ -1,0 +1,112 @@
+"""A Blender with a real window, on a display without a screen, inside the root folder of another system.
+
+The folder is named by the environment variable PFLRM_GUI_ROOT; it holds Blender, Xvfb, xdotool and ImageMagick, as
+``docs/contributing`` says. Whatever is mounted into it lives in a name space of its own and is gone with the process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import textwrap
+import time
+import uuid
+from pathlib import Path
+
+DISPLAY = ":77"
+SIZE = (1600, 900)
+START_SECONDS = 90.0
+ANSWER_SECONDS = 60.0
+_HERE = Path(__file__).resolve().parent
+_LAUNCH = """
+mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev" && exec chroot "$0" sh -c '
+Xvfb {display} -screen 0 {width}x{height}x24 +extension GLX -noreset -nolisten tcp >/dev/null 2>&1 &
+for i in 1 2 3 4 5 6 7 8 9 10; do xdpyinfo -display {display} >/dev/null 2>&1 && break; sleep 0.3; done
+DISPLAY={display} exec blender -p 0 0 {width} {height} --python "$PFLRM_GUI_INBOX/../remote.py"'
+"""
+
+
+class Window:
+    """Blender with factory settings in ``root``; use it as a context manager."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.inside = Path("/tmp") / f"pflrm-gui-{uuid.uuid4().hex[:8]}"  # as Blender sees it
+        self.folder = root / self.inside.relative_to("/")
+        self._number = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Window:
+        (self.folder / "inbox").mkdir(parents=True)
+        shutil.copy(_HERE / "remote.py", self.folder / "remote.py")
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8",
+            "BLENDER_USER_RESOURCES": str(self.inside / "user"), "PFLRM_GUI_INBOX": str(self.inside / "inbox"),
+        }
+        launch = _LAUNCH.format(display=DISPLAY, width=SIZE[0], height=SIZE[1])
+        with (self.folder / "log.txt").open("wb") as log:
+            self._process = subprocess.Popen(
+                ["unshare", "--mount", "--propagation", "private", "bash", "-c", launch, str(self.root)],
+                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )
+        self.run("print(bpy.app.version_string)", seconds=START_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def put(self, file: Path) -> Path:
+        """Copy a file in; returns its path as Blender sees it."""
+        shutil.copy(file, self.folder / file.name)
+        return self.inside / file.name
+
+    def run(self, code: str, seconds: float = ANSWER_SECONDS) -> str:
+        """Execute code in Blender's main thread and return what it printed.
+
+        :raises AssertionError: it raised, or Blender did not answer in time.
+        """
+        self._number += 1
+        request = self.folder / "inbox" / f"{self._number:04}.py"
+        partial = request.with_suffix(".tmp")
+        partial.write_text(textwrap.dedent(code), encoding="utf-8")
+        partial.rename(request)
+        answer = request.with_suffix(".out")
+        limit = time.monotonic() + seconds
+        while not answer.exists():
+            assert self._process is not None
+            assert self._process.poll() is None, f"Blender ended:\n{self.log()}"
+            assert time.monotonic() < limit, f"Blender gave no answer:\n{self.log()}"
+            time.sleep(0.05)
+        words = answer.read_text(encoding="utf-8")
+        assert not words.startswith("FAILED"), words
+        return words.strip()
+
+    def wait_for(self, expression: str, seconds: float = ANSWER_SECONDS) -> None:
+        """Until an expression is true in Blender."""
+        limit = time.monotonic() + seconds
+        while self.run(f"print(bool({expression}))") != "True":
+            assert time.monotonic() < limit, f"{expression} did not become true"
+            time.sleep(0.2)
+
+    def screenshot(self, path: Path) -> None:
+        """The whole display as a PNG file."""
+        command = ["chroot", str(self.root), "import", "-display", DISPLAY, "-window", "root", "png:-"]
+        path.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    def pointer(self, *arguments: str) -> None:
+        """Move and press the real pointer, in the words of xdotool."""
+        command = ["chroot", str(self.root), "env", f"DISPLAY={DISPLAY}", "xdotool", *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    def log(self) -> str:
+        """What Blender wrote on its terminal."""
+        return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-4000:]

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+import time
+
+import bpy
+import pytest
+from pflrm.pflrm_blender import scene as scenes
+from pflrm.pflrm_blender import session
+from pflrm.pflrm_blender.errors import PflrmError
+from pflrm.pflrm_blender.properties import current_result
+
+
+def add(scene: bpy.types.Scene, photos: list) -> None:
+    for path in photos:
+        photo = scene.pflrm.photos.add()
+        photo.name, photo.filepath = path.stem, str(path)
+
+
+class TestRequest:
+    def test_says_what_the_artist_chose(self, extension, photos):
+        add(extension, photos)
+        chosen = extension.pflrm
+        chosen.photos[1].enabled = False
+        chosen.quality, chosen.focal, chosen.fov, chosen.face_limit = "draft", "ANGLE", math.radians(60), 5000
+        request = session.build_request(chosen, poses_only=False)
+        assert request["photos"] == [str(photos[0]), str(photos[2])]
+        assert request["options"] == {
+            "quality": "draft", "poses_only": False, "device": "auto", "fov": pytest.approx(60), "face_limit": 5000,
+        }
+
+    def test_the_worker_knows_every_option(self, extension, photos):
+        """Held against the worker's own reader of requests."""
+        from pflrm.core.request import parse
+
+        add(extension, photos)
+        for photo in extension.pflrm.photos:
+            photo.mask = str(photos[0])
+        extension.pflrm.face_limit = 5000
+        for focal in ("PHOTO", "LENS", "ANGLE"):
+            extension.pflrm.focal = focal
+            message = {**session.build_request(extension.pflrm, poses_only=False), "output": "/tmp/result.npz"}
+            assert parse(message).photos == tuple(photos)
+
+    @pytest.mark.parametrize(("change", "words"), [
+        (lambda scene, photos: scene.pflrm.photos.clear(), "no photos"),
+        (lambda scene, photos: add(scene, photos), "6 photos are in use, but 4 are the most"),
+        (lambda scene, photos: photos[1].unlink(), "left.png is not there"),
+        (lambda scene, photos: setattr(scene.pflrm.photos[0], "mask", "/m.png"), "left.png has no mask"),
+    ])  # fmt: skip
+    def test_what_is_missing_is_said_in_words(self, extension, photos, change, words):
+        add(extension, photos)
+        change(extension, photos)
+        with pytest.raises(PflrmError, match=words) as caught:
+            session.build_request(extension.pflrm, poses_only=False)
+        assert caught.value.kind == "input"
+        assert caught.value.remedy
+
+
+class TestRun:
+    def test_a_result_lands_in_the_scene(self, extension, worker, photos):
+        add(extension, photos)
+        extension.pflrm.title, extension.pflrm.size, extension.pflrm.placement = "Robot", 0.4, "CURSOR"
+        extension.cursor.location = (1, 2, 3)
+        session.start(extension, poses_only=False)
+        extension.cursor.location = (9, 9, 9)  # too late
+        session.wait()
+        assert extension.pflrm_result.name == "PF-LRM Robot"
+        assert tuple(bpy.data.objects["PF-LRM Robot Root"].location) == (1, 2, 3)
+        assert extension.pflrm_result_size == pytest.approx(0.4)
+        assert session.state.notice.level == "WARNING"  # the worker had one
+        assert "A warning from the worker." in session.state.notice.remedy
+
+    def test_a_failure_names_the_photo_and_leaves_the_scene(self, extension, worker, photos):
+        add(extension, photos)
+        worker.answers({
+            "event": "error", "kind": "input", "message": "No object was found in left.png.",
+            "remedy": "Give a mask.", "traceback": None,
+        })  # fmt: skip
+        session.start(extension, poses_only=False)
+        session.wait()
+        assert session.state.notice.text == "No object was found in left.png."
+        assert [bool(photo.problem) for photo in extension.pflrm.photos] == [False, True, False]
+        assert not bpy.data.objects
+
+    def test_the_panel_can_tell_the_remaining_time(self, extension):
+        run = session.Run(0, "Robot", 1.0, (0, 0, 0), True, started=time.monotonic() - 6.0)
+        assert run.seconds_left() is None
+        run.fraction = 0.75
+        assert run.seconds_left() == pytest.approx(2.0, abs=0.5)
+
+    def test_cancel(self, extension, worker, photos):
+        add(extension, photos)
+        worker.answers({"sleep": 60})
+        session.start(extension, poses_only=False)
+        session.cancel()
+        session.wait()
+        assert session.state.notice.text == "The run was cancelled."
+        assert session.state.notice.level == "INFO"
+
+    def test_two_runs_at_once_are_refused(self, extension, worker, photos):
+        add(extension, photos)
+        session.start(extension, poses_only=False)
+        with pytest.raises(PflrmError, match="already running"):
+            session.start(extension, poses_only=False)
+        session.wait()
+        assert extension.pflrm_result is not None
+
+    def test_a_damaged_result_is_told(self, extension, worker, photos, result_file):
+        add(extension, photos)
+        result_file.write_bytes(b"nothing")
+        session.start(extension, poses_only=False)
+        session.wait()
+        assert session.state.notice.level == "ERROR"
+        assert "cannot be read" in session.state.notice.text
+
+
+class TestWhenTheFileChangesMeanwhile:
+    def test_a_renamed_scene_is_found(self, extension, worker, photos):
+        add(extension, photos)
+        session.start(extension, poses_only=False)
+        extension.name = "Another"
+        session.wait()
+        assert extension.pflrm_result is not None
+
+    def test_a_deleted_scene_discards_the_result_in_words(self, extension, worker, photos):
+        add(extension, photos)
+        session.start(extension, poses_only=False)
+        bpy.data.scenes.new("Other")
+        bpy.data.scenes.remove(extension)
+        session.wait()
+        assert "its scene was deleted" in session.state.notice.text
+        assert not bpy.data.objects
+
+    def test_another_file_cancels_the_run_in_words(self, extension, worker, photos):
+        add(extension, photos)
+        session.start(extension, poses_only=False)
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        assert session.state.run is None
+        assert "another file was opened" in session.state.notice.text
+        scene = bpy.context.scene
+        add(scene, photos)
+        session.start(scene, poses_only=False)
+        session.wait()
+        assert scene.pflrm_result is not None
+
+    def test_a_failure_in_blender_leaves_the_scene_as_it_was(self, extension, worker, photos, monkeypatch):
+        add(extension, photos)
+
+        def fail(*_: object) -> None:
+            raise RuntimeError("out of luck")
+
+        monkeypatch.setattr(scenes._Builder, "_make_mesh", fail)
+        session.start(extension, poses_only=False)
+        session.wait()
+        assert session.state.run is None
+        assert "out of luck" in session.state.notice.text
+        assert "RuntimeError" in session.state.notice.details  # for the report
+        assert not bpy.data.objects
+
+
+class TestResultInFront:
+    def test_its_size_and_opacity_can_be_changed_later(self, extension, result_file):
+        result = scenes.apply_result(extension, scenes.load_result(result_file), "Robot")
+        extension.pflrm_result = bpy.data.collections[result.collection]
+        extension.pflrm_result_size = 3.0
+        assert bpy.data.objects[result.root].scale.x == pytest.approx(3.0 / 2.0)
+        extension.pflrm_photo_opacity = 0.9
+        alphas = [bpy.data.objects[name].data.background_images[0].alpha for name in result.cameras]
+        assert alphas == pytest.approx([0.9] * 3)
+
+    def test_a_deleted_one_is_not_shown(self, extension, result_file):
+        result = scenes.apply_result(extension, scenes.load_result(result_file), "Robot")
+        extension.pflrm_result = bpy.data.collections[result.collection]
+        assert current_result(extension) == extension.pflrm_result
+        extension.collection.children.unlink(extension.pflrm_result)
+        assert current_result(extension) is None
+        assert extension.pflrm_result_size == 0.0

@@ -1,0 +1,164 @@
+"""The panel is drawn into a layout that writes down what it is told, and that knows Blender's operators, properties
+and icons: a name that Blender does not have fails here and not on an artist's screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import pytest
+from pflrm.pflrm_blender import environment, session
+from pflrm.pflrm_blender import scene as scenes
+from pflrm.pflrm_blender.errors import PflrmError
+from pflrm.ui import menus, panel
+
+
+class Recorder:
+    """A layout that records words, operators and properties."""
+
+    def __init__(self, record: dict[str, list] | None = None) -> None:
+        object.__setattr__(self, "record", record or {"words": [], "operators": [], "properties": [], "progress": []})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert name in bpy.types.UILayout.bl_rna.properties, f"a layout has no {name}"
+
+    def _nested(self, *_: object, **options: object) -> Recorder:
+        return Recorder(self.record)
+
+    row = column = box = grid_flow = _nested
+
+    def panel(self, idname: str, default_closed: bool = False) -> tuple[Recorder, Recorder]:
+        return self._nested(), self._nested()
+
+    def label(self, text: str = "", icon: str = "NONE") -> None:
+        self._icon(icon)
+        self.record["words"].append(text)
+
+    def operator(self, idname: str, text: str = "", icon: str = "NONE", depress: bool = False) -> SimpleNamespace:
+        self._icon(icon)
+        category, name = idname.split(".")
+        kind = getattr(getattr(bpy.ops, category), name).get_rna_type()
+        self.record["operators"].append(idname)
+        return _Arguments({item.identifier for item in kind.properties})
+
+    def prop(self, data: object, name: str, text: str = "", expand: bool = False, slider: bool = False) -> None:
+        assert name in data.bl_rna.properties, f"{data} has no {name}"
+        self.record["properties"].append(name)
+
+    def menu(self, idname: str, text: str = "", icon: str = "NONE") -> None:
+        self._icon(icon)
+        assert hasattr(bpy.types, idname)
+
+    def progress(self, text: str = "", factor: float = 0.0) -> None:
+        self.record["progress"].append((text, factor))
+
+    def template_icon(self, icon_value: int, scale: float) -> None:
+        assert icon_value > 0
+
+    def separator(self) -> None:
+        pass
+
+    def context_pointer_set(self, name: str, data: object) -> None:
+        pass
+
+    @staticmethod
+    def _icon(icon: str) -> None:
+        assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
+
+    def words(self) -> str:
+        return " ".join(self.record["words"])
+
+
+class _Arguments:
+    def __init__(self, known: set[str]) -> None:
+        object.__setattr__(self, "known", known)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert name in self.known, f"the operator has no {name}"
+
+
+def drawn(draw: object, **more: object) -> Recorder:
+    layout = Recorder()
+    # Without a window Blender's own scale is 0.
+    preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=1.0), addons=bpy.context.preferences.addons)
+    region = SimpleNamespace(width=300)
+    context = SimpleNamespace(scene=bpy.context.scene, preferences=preferences, region=region, **more)
+    draw(SimpleNamespace(layout=layout), context)
+    return layout
+
+
+@pytest.fixture
+def found(extension, monkeypatch):
+    """A scene on a machine whose runtime is there."""
+    monkeypatch.setattr(environment, "find", lambda preference: Path("/usr/bin/python3"))
+    monkeypatch.setattr(session.state, "run", None)
+    monkeypatch.setattr(session.state, "notice", None)
+    return extension
+
+
+@pytest.fixture
+def listed(found, photos):
+    bpy.ops.pflrm.photos_add(directory=str(photos[0].parent), files=[{"name": photo.name} for photo in photos])
+    return found
+
+
+def test_an_empty_list_says_where_to_drop(found):
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "Drop 2–4 photos of one object here." in layout.words()
+    assert "pflrm.photos_add" in layout.record["operators"]
+
+
+def test_photos_are_named(listed):
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert {"front", "left", "back"} <= set(layout.record["words"])
+    assert {"pflrm.reconstruct", "pflrm.place_cameras"} <= set(layout.record["operators"])
+    assert {"quality", "focal", "face_limit", "placement", "size"} <= set(layout.record["properties"])
+
+
+def test_what_is_missing_is_said_in_its_place(listed, photos, monkeypatch):
+    listed.pflrm.photos[0].problem = "No object was found in front.png."
+    photos[1].unlink()
+    listed.pflrm.photos[2].enabled = False
+    words = drawn(panel.PFLRM_PT_main.draw).words()
+    assert "No object was found in front.png." in words
+    assert "left.png is not there any more." in words
+    listed.pflrm.photos[1].enabled = False
+    assert "no other cameras" in drawn(panel.PFLRM_PT_main.draw).words()
+    monkeypatch.setattr(environment, "find", lambda preference: PflrmError("runtime", "No Python was found.", "Do"))
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "No Python was found." in layout.words()
+    assert "pflrm.set_up" in layout.record["operators"]
+
+
+def test_a_run_shows_its_stage_and_can_be_cancelled(listed, monkeypatch):
+    run = session.Run(listed.session_uid, "Robot", 1.0, (0, 0, 0), True, 0.0, stage="Refining Poses", fraction=0.54)
+    monkeypatch.setattr(session.state, "run", run)
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert layout.record["progress"] == [("Refining Poses   54%", 0.54)]
+    assert "s left" in layout.words()
+    assert "pflrm.cancel" in layout.record["operators"]
+    assert "pflrm.reconstruct" not in layout.record["operators"]
+
+
+def test_an_error_is_said_with_its_remedy_and_a_report(listed, monkeypatch):
+    monkeypatch.setattr(session.state, "notice", session.Notice("ERROR", "The device is full.", "Use Draft."))
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "The device is full. Use Draft." in layout.words()
+    assert "pflrm.copy_report" in layout.record["operators"]
+
+
+def test_a_result_shows_cameras_and_confidence(found, result_file):
+    result = scenes.apply_result(found, scenes.load_result(result_file), "Robot")
+    found.pflrm_result = bpy.data.collections[result.collection]
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "3 cameras · 8 faces · 2.5 s" in layout.words()
+    assert [word for word in layout.record["words"] if set(word) <= {"●", "○"} and word] == ["●●●", "●●○", "●○○"]
+    assert layout.record["operators"].count("pflrm.look_through") == 3
+    assert {"pflrm_photo_opacity", "pflrm_result_size"} <= set(layout.record["properties"])
+
+
+def test_menus(listed):
+    photo = drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=listed.pflrm.photos[1])
+    assert {"pflrm.photo_reference", "pflrm.photo_move", "pflrm.photo_remove"} <= set(photo.record["operators"])
+    assert "pflrm.photos_clear" in drawn(menus.PFLRM_MT_photos.draw).record["operators"]
