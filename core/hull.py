@@ -1,0 +1,263 @@
+"""How well a set of cameras explains all photos at once: one visual hull, one appearance.
+
+Under true cameras every foreground pixel's ray meets a point that lies inside the masks of all views, and the surface
+there looks alike in the views that see it. Both are judged on points sampled along the rays. A hypothesis is a
+``rotation`` (B, V, 3, 3) from a world whose z axis points up, and the position ``centre`` (B, V, 3) of the object's
+centre in each camera, in the scale of :mod:`.silhouettes`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from .silhouettes import OUTLIERS, SIZE, Silhouettes
+
+DEPTHS = 20  # samples along a ray
+DEPTH_RANGE = 1.15  # they reach this far before and behind the centre
+COVER_SLACK = 0.02  # how far outside a mask a point may lie unpunished
+COVER_WIDTH = 0.1
+FRONT_WIDTH = 0.35  # how far behind the hull's front the surface is expected
+SEEN_DEPTH = 0.25  # points this far behind the front of another view's hull are hidden there
+HIDDEN = 50.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each term counts in the score; see ``tests`` and the docstring of :mod:`.search` for their source."""
+
+    cover: float = 60.0
+    appearance: float = 12.0
+    habit: float = 0.3
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The score's terms for B hypotheses of V views."""
+
+    uncovered: torch.Tensor  # (B, V) share of foreground pixels that the hull misses, softly
+    evidence: torch.Tensor  # (B, V) mean log ratio of the other views' likelihood for these poses and for any poses
+    habit: torch.Tensor  # (B,) how unusual the cameras are
+
+    def total(self, weights: Weights) -> torch.Tensor:
+        """(B,) higher is better."""
+        return (
+            weights.appearance * self.evidence.mean(1)
+            - weights.cover * self.uncovered.mean(1)
+            - weights.habit * self.habit
+        )
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Where along each pixel's ray the object is most likely met (dense pass), kept for the gradient (sparse pass)."""
+
+    offsets: torch.Tensor  # (B, V, N, 2) depth less the centre's: best covered, most likely surface
+    seen: torch.Tensor  # (V target, B, V, N) how visible that surface is from each other view
+
+
+def habit(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+    """(B,) how far the cameras are from how people take photos: level, from the side or above, about equally far,
+    from well separated directions. Grows slowly, so that evidence can overrule it."""
+    roll = rotation[..., 0, 2]
+    elevation = torch.asin((-rotation[..., 2, 2]).clamp(-0.999, 0.999))
+    unusual = 0.5 * torch.log1p((roll / 0.08) ** 2).sum(1)
+    unusual = unusual + 0.5 * (((elevation - 0.4).abs() - 0.7).clamp(min=0) / 0.15).square().clamp(max=9).sum(1)
+    aside = centre[..., :2] / 0.2
+    distance = (centre[..., 2] / scene.distance).clamp(min=0.1).log() / 0.08
+    unusual = unusual + 0.5 * aside.square().sum((1, 2)) + 0.5 * distance.square().sum(1)
+    axes = rotation[..., 2, :]
+    first, second = torch.triu_indices(len(scene), len(scene), 1)
+    cosine = (axes[:, first] * axes[:, second]).sum(-1)
+    return unusual + 0.5 * ((cosine - 0.8).clamp(min=0) / 0.1).square().sum(1)
+
+
+def judge(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, chunk: int = 6) -> Judgement:
+    """Score B hypotheses without gradients."""
+    with torch.no_grad():
+        parts = [
+            _dense(scene, r, c)[0] for r, c in zip(rotation.split(chunk), centre.split(chunk), strict=True)
+        ]
+        return Judgement(
+            torch.cat([part[0] for part in parts]),
+            torch.cat([part[1] for part in parts]),
+            habit(scene, rotation, centre),
+        )
+
+
+def ascend(
+    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, weights: Weights, *,
+    steps: int, rate: float, chunk: int = 6,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Improve B hypotheses side by side with Adam.
+
+    Each step first finds where along every ray the object is met (without gradients), then moves the cameras.
+
+    :param rate: first step size in radians and in radii of the object; it falls to nearly nothing.
+    :returns: the best rotation (B, V, 3, 3), centre (B, V, 3) and score (B,) met on the way.
+    """
+    turn = torch.zeros_like(centre, requires_grad=True)
+    shift = torch.zeros_like(centre, requires_grad=True)
+    optimiser = torch.optim.Adam([turn, shift], lr=rate, betas=(0.8, 0.95))
+    best = torch.full((len(rotation),), -torch.inf)
+    best_rotation, best_centre = rotation.clone(), centre.clone()
+    for step in range(steps + 1):
+        with torch.no_grad():
+            now_rotation, now_centre = _exponential(turn) @ rotation, centre + shift
+            parts = [
+                _dense(scene, r, c) for r, c in zip(now_rotation.split(chunk), now_centre.split(chunk), strict=True)
+            ]
+            judgement = Judgement(
+                torch.cat([part[0][0] for part in parts]), torch.cat([part[0][1] for part in parts]),
+                habit(scene, now_rotation, now_centre),
+            )
+            score = judgement.total(weights)
+            better = score > best
+            best = torch.where(better, score, best)
+            best_rotation[better], best_centre[better] = now_rotation[better], now_centre[better]
+        if step == steps:
+            break
+        choice = _Choice(
+            torch.cat([part[1].offsets for part in parts]), torch.cat([part[1].seen for part in parts], dim=1)
+        )
+        for group in optimiser.param_groups:
+            group["lr"] = rate * (1.05 - step / steps)
+        optimiser.zero_grad()
+        now_rotation, now_centre = _exponential(turn) @ rotation, centre + shift
+        uncovered, evidence = _sparse(scene, now_rotation, now_centre, choice)
+        judged = Judgement(uncovered, evidence, habit(scene, now_rotation, now_centre))
+        (-judged.total(weights).sum()).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return best_rotation, best_centre, best
+
+
+def _project(
+    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, depth: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points at ``depth`` (B, V, N or 1, K) on the pixels' rays of every view, as each view sees them.
+
+    :returns: positions (V target, B, V source, N, K, 2) and depths (V target, B, V source, N, K).
+    """
+    relative = rotation[:, :, None] @ rotation[:, None].transpose(-1, -2)  # (B, target, source, 3, 3)
+    shift = centre[:, :, None] - (relative @ centre[:, None, :, :, None])[..., 0]
+    turned = torch.einsum("btsij,snj->itbsn", relative, scene.rays)[..., None]  # (3, T, B, S, N, 1)
+    shift = shift.permute(3, 1, 0, 2)[..., None, None]  # (3, T, B, S, 1, 1)
+    z = (turned[2] * depth + shift[2]).clamp(min=0.2)
+    scale = scene.focal[:, None, None, None, None] / z
+    return torch.stack([(turned[0] * depth + shift[0]) * scale, (turned[1] * depth + shift[1]) * scale], dim=-1), z
+
+
+def _sample(maps: torch.Tensor, positions: torch.Tensor, mode: str) -> torch.Tensor:
+    """(T, D, ...) samples of (T, D, H, W) at positions (T, ..., 2) in [-1, 1]."""
+    flat = positions.reshape(len(maps), -1, positions.shape[-2], 2)
+    sampled = F.grid_sample(maps, flat, mode=mode, align_corners=False, padding_mode="border")
+    return sampled.view(*maps.shape[:2], *positions.shape[1:-1])
+
+
+def _uncovered(inside: torch.Tensor) -> torch.Tensor:
+    excess = ((-inside - COVER_SLACK) / COVER_WIDTH).clamp(min=0)
+    return (excess / (1 + excess)).mean(-1)
+
+
+def _likelihood(scene: Silhouettes, positions: torch.Tensor, mode: str) -> torch.Tensor:
+    """(T, B, S, N, K) log ratio: how much more alike the pixel and its match are than any two pixels."""
+    found = _sample(scene.appearance, positions, mode)
+    squared = torch.zeros(())
+    for channel in range(found.shape[1]):
+        squared = squared + (found[:, channel] - scene.pixel_appearance[:, :, channel, None]).square()
+    likeness = torch.exp(-0.5 * squared - scene.commonness[:, :, None])
+    return torch.log((1 - OUTLIERS) * likeness + OUTLIERS)
+
+
+def _dense(
+    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor
+) -> tuple[tuple[torch.Tensor, torch.Tensor], _Choice]:
+    """Judge all samples along all rays; no gradients."""
+    views, batch = len(scene), len(rotation)
+    steps = ((torch.arange(DEPTHS) + 0.5) / DEPTHS * 2 - 1) * DEPTH_RANGE
+    depth = (centre[:, :, 2, None] + steps)[:, :, None]  # (B, S, 1, K)
+    positions, z = _project(scene, rotation, centre, depth)
+    edge = _sample(scene.signed_distance, positions / 2, "nearest")[:, 0] * z / scene.focal[:, None, None, None, None]
+    inside = edge.amin(dim=0)  # (B, S, N, K) how deep in the hull
+    covered, best = inside.max(dim=-1)
+
+    # The hull's front, from each view.
+    solid = inside > -COVER_SLACK
+    met = solid.any(-1)
+    first = solid.float().argmax(-1)
+    front = torch.gather(depth.expand(-1, -1, first.shape[2], -1), 3, first[..., None])
+    front_or_none = torch.where(met[..., None], front, HIDDEN)[..., 0]  # (B, S, N)
+
+    # A point is seen from a view if it is not far behind the hull's front there.
+    fronts = torch.cat([front_or_none, torch.full((batch, views, 1), -HIDDEN)], dim=2).transpose(0, 1)
+    cells = scene.nearest_pixel[:, None].expand(-1, batch, -1)  # (T, B, S * S)
+    maps = torch.gather(fronts, 2, cells).view(views * batch, 1, SIZE, SIZE)
+    flat = positions.view(views * batch, -1, DEPTHS, 2)
+    there = F.grid_sample(maps, flat, mode="nearest", align_corners=False, padding_mode="border").view_as(z)
+    behind = z - there
+    seen = torch.sigmoid((SEEN_DEPTH - behind) / 0.08) * (behind > -0.2)
+    seen = seen * (1 - torch.eye(views))[:, None, :, None, None]
+    alike = (_likelihood(scene, positions, "nearest") * seen).sum(0)  # (B, S, N, K)
+
+    offset = depth - front
+    usual = torch.where(solid & (offset > -1e-4), torch.exp(-0.5 * (offset / FRONT_WIDTH) ** 2), 0.0)
+    usual = usual / usual.sum(-1, keepdim=True).clamp(min=1e-6)
+    posterior = usual * torch.exp(alike)
+    evidence = torch.where(met, torch.log(posterior.sum(-1).clamp(min=1e-6)), 0.0)
+    surface = posterior.argmax(-1)
+    offsets = torch.stack([steps[best], steps[surface]], dim=-1)
+    chosen = surface[None, ..., None].expand(views, -1, -1, -1, 1)
+    seen_there = torch.gather(seen, 4, chosen)[..., 0] * met
+    return (_uncovered(covered), evidence.mean(-1)), _Choice(offsets, seen_there)
+
+
+def _sparse(
+    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, choice: _Choice
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The score's terms at the chosen points alone, differentiable in the poses."""
+    depth = centre[:, :, 2, None, None] + choice.offsets
+    positions, z = _project(scene, rotation, centre, depth)
+    edge = _sample(scene.signed_distance, positions[..., :1, :] / 2, "bilinear")[:, 0]
+    inside = (edge * z[..., :1] / scene.focal[:, None, None, None, None]).amin(dim=0)[..., 0]
+    alike = _likelihood(scene, positions[..., 1:, :], "bilinear")[..., 0]
+    return _uncovered(inside), (alike * choice.seen).sum(0).mean(-1)
+
+
+def _exponential(turn: torch.Tensor) -> torch.Tensor:
+    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
+    angle = (turn.square().sum(-1) + 1e-12).sqrt()[..., None, None]
+    x, y, z = turn.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).view(*turn.shape[:-1], 3, 3)
+    return torch.eye(3) + torch.sin(angle) / angle * cross + (1 - torch.cos(angle)) / angle**2 * (cross @ cross)
+
+
+def level_rotation(elevation: torch.Tensor, azimuth: torch.Tensor) -> torch.Tensor:
+    """World-to-camera rotations (..., 3, 3) of level cameras that look at the origin; angles in radians."""
+    zero = torch.zeros_like(azimuth)
+    right = torch.stack([-azimuth.sin(), azimuth.cos(), zero], dim=-1)
+    back = torch.stack([elevation.cos() * azimuth.cos(), elevation.cos() * azimuth.sin(), elevation.sin()], dim=-1)
+    return torch.stack([right, torch.cross(right, back, dim=-1), -back], dim=-2)
+
+
+def start_centre(scene: Silhouettes, batch: int) -> torch.Tensor:
+    """(B, V, 3) the object's centre on every optical axis, at the expected distance."""
+    centre = torch.zeros(batch, len(scene), 3)
+    centre[..., 2] = scene.distance
+    return centre
+
+
+def relative_rotations(rotation: torch.Tensor) -> torch.Tensor:
+    """(B, P, 3, 3) from the first to the second view of every pair."""
+    views = rotation.shape[1]
+    first, second = torch.triu_indices(views, views, 1)
+    return rotation[:, second] @ rotation[:, first].transpose(-1, -2)
+
+
+def angles(rotation: torch.Tensor) -> torch.Tensor:
+    """Angles in degrees of rotations (..., 3, 3)."""
+    trace = rotation.diagonal(dim1=-2, dim2=-1).sum(-1)
+    return torch.acos(((trace - 1) / 2).clamp(-1, 1)) * (180 / math.pi)

@@ -1,0 +1,146 @@
+"""Where a search of poses starts: tables of how well two views agree, for all level cameras, put together view by view.
+
+Photos are mostly taken level. Then the relative rotation of two of them has three unknowns, the two elevations and
+the azimuth between them, which a table can hold; the tables of all pairs share the elevations, so that a set of
+cameras is scored by adding up entries.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from .hull import angles, level_rotation, relative_rotations
+from .silhouettes import OUTLIERS, SIZE, Silhouettes
+
+ELEVATIONS = 10
+ELEVATION_RANGE = (-25.0, 74.0)  # degrees
+AZIMUTHS = 36
+DEPTHS = 12
+SURFACE_DEPTH = -0.39  # where a surface lies before the centre, in radii: mean and deviation over objects
+SURFACE_WIDTH = 0.35
+COVER_SLACK = 0.08  # wide, because the centres are not yet aligned and the table's steps are wide
+COVER_WIDTH = 0.15
+COVER_WEIGHT = 10.0
+EVIDENCE_WEIGHT = 3.0
+USUAL_SEPARATION = 40.0  # degrees between the axes of two photos
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """Agreement of two views over (elevation of the first, elevation of the second, azimuth between them)."""
+
+    elevations: torch.Tensor  # (E,) radians
+    azimuths: torch.Tensor  # (A,) radians
+    scores: dict[tuple[int, int], torch.Tensor]  # (E, E, A) for each pair of views, first < second
+
+
+def level_table(scene: Silhouettes) -> PairTable:
+    """Score all pairs of views under all level cameras of a coarse grid."""
+    low, high = ELEVATION_RANGE
+    elevations = torch.deg2rad(torch.linspace(low, high, ELEVATIONS))
+    azimuths = torch.arange(AZIMUTHS) * (2 * math.pi / AZIMUTHS)
+    first, second, between = torch.meshgrid(elevations, elevations, azimuths, indexing="ij")
+    of_first = level_rotation(first.reshape(-1), torch.zeros(first.numel()))
+    of_second = level_rotation(second.reshape(-1), between.reshape(-1))
+    rotations = of_second @ of_first.transpose(-1, -2)
+    shape = (ELEVATIONS, ELEVATIONS, AZIMUTHS)
+    scores = {
+        (a, b): score_pair(scene, a, b, rotations).view(shape)
+        for a in range(len(scene)) for b in range(a + 1, len(scene))
+    }
+    return PairTable(elevations, azimuths, scores)
+
+
+def score_pair(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor) -> torch.Tensor:
+    """(P,) agreement of views a and b under relative rotations (P, 3, 3) from a to b, both ways, centres aligned."""
+    separation = torch.rad2deg(torch.acos(rotations[:, 2, 2].clamp(-1, 1)))
+    near = 0.5 * ((USUAL_SEPARATION - separation).clamp(min=0) / 10).square()
+    return _one_way(scene, a, b, rotations) + _one_way(scene, b, a, rotations.transpose(-1, -2)) - near
+
+
+def _one_way(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, chunk: int = 96) -> torch.Tensor:
+    """(P,) how well rays of view a agree with view b."""
+    steps = ((torch.arange(DEPTHS) + 0.5) / DEPTHS * 2 - 1)
+    depth = scene.distance[a] + steps
+    usual = torch.exp(-0.5 * ((steps - SURFACE_DEPTH * scene.radius[a]) / SURFACE_WIDTH) ** 2)
+    usual = usual / usual.sum()
+    maps = _match_maps(scene, a, b)  # (N, 2, S, S)
+    scores = []
+    for part in rotations.split(chunk):
+        turned = scene.rays[a] @ part.transpose(-1, -2)  # (P, N, 3)
+        x, y, z = turned.permute(2, 1, 0)[..., None].unbind(0)  # (N, P, 1)
+        shift = -part[:, :, 2] * scene.distance[a]  # (P, 3)
+        z = (z * depth + (shift[:, 2, None] + scene.distance[b])).clamp(min=0.2)  # (N, P, K)
+        scale = 0.5 * scene.focal[b] / z  # the maps cover [-2, 2]
+        positions = torch.stack([(x * depth + shift[:, 0, None]) * scale, (y * depth + shift[:, 1, None]) * scale], -1)
+        found = F.grid_sample(maps, positions, mode="nearest", align_corners=False, padding_mode="border")
+        likeness, edge = found.unbind(1)
+        edge = edge * z / scene.focal[b]
+        excess = ((-edge.amax(-1) - COVER_SLACK) / COVER_WIDTH).clamp(min=0)
+        uncovered = (excess / (1 + excess)).mean(0)
+        inside = ((edge + 2 * COVER_SLACK) / (2 * COVER_SLACK)).clamp(0, 1) * usual
+        before = (z - scene.distance[b] - SURFACE_DEPTH * scene.radius[b]) / (2.5 * SURFACE_WIDTH)
+        seen = inside * (1 - before.square()).clamp(min=0) / (inside.sum(-1, keepdim=True) + 1e-4)
+        evidence = torch.log1p((seen * likeness).sum(-1)).mean(0)
+        scores.append(EVIDENCE_WEIGHT * evidence - COVER_WEIGHT * uncovered)
+    return torch.cat(scores)
+
+
+def _match_maps(scene: Silhouettes, a: int, b: int) -> torch.Tensor:
+    """(N, 2, S, S) for each pixel of a: how much more it is like each place of b than like any place (less 1), and b's
+    signed distance. They cover [-2, 2]."""
+    blurred = F.avg_pool2d(F.pad(scene.appearance[b, None], (2, 2, 2, 2), mode="replicate"), 5, 1)
+    small = F.avg_pool2d(blurred, 2)[0]  # (D, S/2, S/2)
+    squared = torch.cdist(scene.pixel_appearance[a], small.flatten(1).T).square() * 0.64
+    likeness = (1 - OUTLIERS) * torch.exp(-0.5 * squared - scene.commonness[a, :, None]) + OUTLIERS
+    half = SIZE // 2
+    quarter = half // 2
+    maps = torch.zeros(len(squared), 2, SIZE, SIZE)
+    maps[:, 0, quarter:-quarter, quarter:-quarter] = (likeness - 1).view(-1, half, half)
+    maps[:, 1] = F.avg_pool2d(scene.signed_distance[b, None], 2)[0, 0]
+    return maps
+
+
+def assemble(table: PairTable, views: int, *, width: int, count: int, apart: float) -> torch.Tensor:
+    """(B, V, 3, 3) up to ``count`` sets of level cameras with the best sums over all pairs, by beam search.
+
+    :param width: sets kept while views are added one by one.
+    :param apart: degrees by which some relative rotation of two returned sets differs at least.
+    """
+    tilts, turns = len(table.elevations), len(table.azimuths)
+    new_tilt = torch.arange(tilts).repeat_interleave(turns)
+    new_turn = torch.arange(turns).repeat(tilts)
+    tilt = torch.arange(tilts)[:, None]
+    turn = torch.zeros(tilts, 1, dtype=torch.long)
+    best = torch.zeros(tilts)
+    for b in range(1, views):
+        total = best[:, None].repeat(1, len(new_tilt))
+        for a in range(b):
+            total += table.scores[a, b][tilt[:, a, None], new_tilt, (new_turn - turn[:, a, None]) % turns]
+        top = total.flatten().topk(min(width, total.numel()))
+        kept, added = top.indices // len(new_tilt), top.indices % len(new_tilt)
+        tilt = torch.cat([tilt[kept], new_tilt[added, None]], dim=1)
+        turn = torch.cat([turn[kept], new_turn[added, None]], dim=1)
+        best = top.values
+    rotations = level_rotation(table.elevations[tilt], table.azimuths[turn])
+    return rotations[distinct(rotations, best, apart=apart, count=count)]
+
+
+def distinct(rotation: torch.Tensor, score: torch.Tensor, *, apart: float, count: int) -> torch.Tensor:
+    """(M,) indices of up to ``count`` sets of cameras, best first, of which any two differ by more than ``apart``
+    degrees in the relative rotation of some pair of views."""
+    relative = relative_rotations(rotation)
+    alive = torch.ones(len(score), dtype=torch.bool)
+    kept: list[int] = []
+    for index in score.argsort(descending=True, stable=True).tolist():
+        if alive[index]:
+            kept.append(index)
+            if len(kept) == count:
+                break
+            difference = angles(relative @ relative[index].transpose(-1, -2))
+            alive &= difference.amax(1) > apart
+    return torch.tensor(kept, dtype=torch.long)

@@ -1,0 +1,174 @@
+"""What the photos say about an object before its cameras are known: silhouettes and appearance as sampling tensors.
+
+Everything is measured in one scale in which all photos were taken from about the same distance and the largest
+inscribed sphere has radius 1. Positions in a canonical view are in units of its half width, from -1 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .cameras import CANONICAL_FILL, half_angle_of
+
+if TYPE_CHECKING:
+    from .photos import View
+
+SIZE = 64  # pixels across a view while searching
+COLOUR_WIDTH = 0.12  # difference of colour at which two pixels stop looking alike
+FEATURE_CHANNELS = 8
+OUTLIERS = 0.3  # share of pixels whose match tells nothing: highlights, shadows, clutter
+
+
+@dataclass(frozen=True)
+class Silhouettes:
+    """V views, each with N sampled foreground pixels; D channels of appearance divided by their tolerance."""
+
+    half_angle: torch.Tensor  # (V,) radians
+    focal: torch.Tensor  # (V,) in half widths
+    distance: torch.Tensor  # (V,) expected distance of the object's centre
+    radius: torch.Tensor  # (V,) of the inscribed sphere at that distance
+    signed_distance: torch.Tensor  # (V, 1, 2S, 2S) to the mask's edge, positive inside; covers [-2, 2]
+    appearance: torch.Tensor  # (V, D, S, S)
+    pixels: torch.Tensor  # (V, N, 2)
+    rays: torch.Tensor  # (V, N, 3) at depth 1
+    pixel_appearance: torch.Tensor  # (V, N, D)
+    commonness: torch.Tensor  # (V, N) log probability of such a pixel anywhere on the object
+    nearest_pixel: torch.Tensor  # (V, S * S) index of the nearest sampled pixel, N on the background
+    surface: torch.Tensor | None  # (V, N) own-frame depth of the surface less the distance, in the common scale
+    surface_width: torch.Tensor | None  # (V, N) its expected error
+
+    def __len__(self) -> int:
+        return len(self.focal)
+
+
+def prepare(
+    views: Sequence[View], count: int, *,
+    features: np.ndarray | None = None, depth: np.ndarray | None = None, depth_log_scale: np.ndarray | None = None,
+) -> Silhouettes:
+    """Gather what the search needs from canonical views.
+
+    :param count: foreground pixels N to sample in each view.
+    :param features: (V, C, G, G) any features of the views; they count as much as the colours.
+    :param depth: (V, G, G) own-frame z-depth and ``depth_log_scale`` (V, G, G) the log of its Laplace scale.
+    """
+    half = np.array([half_angle_of(view.intrinsics) for view in views])
+    radius = np.sin(half) / np.sin(half).max()
+    focal = CANONICAL_FILL / np.tan(half)
+    images = np.stack([_shrink(view.image) for view in views])  # (V, S, S, 4) premultiplied
+    masks = images[..., 3] > 0.5
+    for mask in masks:
+        if not mask.any():
+            mask[SIZE // 2, SIZE // 2] = True
+    signed = torch.from_numpy(np.stack([_signed_distance(mask) for mask in masks]))[:, None]
+    appearance = _appearance(images, masks, features)
+    pixels = torch.from_numpy(np.stack([_sample_pixels(mask, count) for mask in masks]))
+    focal_tensor = torch.from_numpy(focal).float()
+    rays = torch.cat([pixels / focal_tensor[:, None, None], torch.ones(*pixels.shape[:2], 1)], dim=2)
+    pixel_appearance = _at_pixels(appearance, pixels)
+    return Silhouettes(
+        half_angle=torch.from_numpy(half).float(),
+        focal=focal_tensor,
+        distance=torch.from_numpy(radius / np.sin(half)).float(),
+        radius=torch.from_numpy(radius).float(),
+        signed_distance=signed,
+        appearance=appearance,
+        pixels=pixels,
+        rays=rays,
+        pixel_appearance=pixel_appearance,
+        commonness=_commonness(pixel_appearance),
+        nearest_pixel=torch.from_numpy(np.stack([
+            _nearest_pixel(mask, points.numpy()) for mask, points in zip(masks, pixels, strict=True)
+        ])),
+        surface=None,
+        surface_width=None,
+    )
+
+
+def _shrink(image: np.ndarray) -> np.ndarray:
+    """(S, S, 4) with premultiplied colours, from a canonical view's straight ones."""
+    premultiplied = np.concatenate([image[..., :3] * image[..., 3:], image[..., 3:]], axis=2).astype(np.float32)
+    return cv2.resize(premultiplied, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+
+def _signed_distance(mask: np.ndarray) -> np.ndarray:
+    """(2S, 2S) distance to the mask's edge in half widths, positive inside, over twice the view's extent."""
+    wide = np.pad(mask.astype(np.uint8), SIZE // 2)
+    inside = cv2.distanceTransform(wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+    outside = cv2.distanceTransform(1 - wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+    return (np.where(wide > 0, inside, -outside) / (SIZE / 2)).astype(np.float32)
+
+
+def _appearance(images: np.ndarray, masks: np.ndarray, features: np.ndarray | None) -> torch.Tensor:
+    """(V, D, S, S) colours, continued a little beyond the masks so that edge pixels compare fairly, and features."""
+    inside = torch.from_numpy(masks).float()[:, None]
+    straight = torch.from_numpy(images[..., :3] / np.maximum(images[..., 3:], 1e-3)).permute(0, 3, 1, 2)
+    colours, known = straight * inside, inside
+    for _ in range(4):
+        weight = F.avg_pool2d(known, 5, 1, 2)
+        spread = F.avg_pool2d(colours, 5, 1, 2) / weight.clamp(min=1e-6)
+        colours = torch.where(known > 0, colours, spread * (weight > 0))
+        known = (weight > 0).float()
+    colours = F.avg_pool2d(F.pad(colours, (1, 1, 1, 1), mode="replicate"), 3, 1) / COLOUR_WIDTH
+    if features is None:
+        return colours.contiguous()
+    return torch.cat([colours, _main_features(torch.from_numpy(features).float(), inside)], dim=1)
+
+
+def _main_features(features: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """(V, D, S, S) the strongest components of the features over the object, scaled so that they count as colours."""
+    features = F.interpolate(features, (SIZE, SIZE), mode="bilinear")
+    here = inside[:, 0] > 0.5
+    samples = features.permute(0, 2, 3, 1)[here]  # (M, C)
+    mean = samples.mean(dim=0)
+    _, strength, axes = torch.linalg.svd(samples - mean, full_matrices=False)
+    axes = axes[:FEATURE_CHANNELS]
+    spread = strength[0] / len(samples) ** 0.5
+    main = torch.einsum("vcij,kc->vkij", features - mean[:, None, None], axes)
+    return main / spread.clamp(min=1e-6) / 0.5
+
+
+def _sample_pixels(mask: np.ndarray, count: int) -> np.ndarray:
+    """(count, 2) positions spread evenly over a mask, in half widths."""
+    step = max(1.0, np.sqrt(mask.sum() / count))
+    while True:
+        centres = np.arange(step / 2, SIZE, step)
+        columns, rows = np.meshgrid(centres, centres)
+        chosen = mask[rows.astype(int), columns.astype(int)]
+        if chosen.sum() >= count or step <= 0.35:
+            break
+        step *= 0.95
+    points = np.column_stack([columns[chosen], rows[chosen]])
+    if len(points) == 0:
+        rows_set, columns_set = np.nonzero(mask)
+        points = np.column_stack([columns_set, rows_set]) + 0.5
+    even = np.round(np.linspace(0, len(points) - 1, count)).astype(int)
+    return (points[even] / (SIZE / 2) - 1).astype(np.float32)
+
+
+def _nearest_pixel(mask: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """(S * S,) index of the sampled pixel nearest to each cell, ``len(pixels)`` away from the mask."""
+    centres = (np.arange(SIZE) + 0.5) / (SIZE / 2) - 1
+    columns, rows = np.meshgrid(centres, centres)
+    squared = (columns.ravel()[:, None] - pixels[:, 0]) ** 2 + (rows.ravel()[:, None] - pixels[:, 1]) ** 2
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).ravel() > 0
+    return np.where(near, squared.argmin(axis=1), len(pixels))
+
+
+def _at_pixels(maps: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+    """(V, N, D) bilinear samples of (V, D, S, S) at (V, N, 2)."""
+    sampled = F.grid_sample(maps, pixels[:, None], mode="bilinear", align_corners=False, padding_mode="border")
+    return sampled[:, :, 0].transpose(1, 2).contiguous()
+
+
+def _commonness(appearance: torch.Tensor) -> torch.Tensor:
+    """(V, N) log of the mean likeness of each pixel to all pixels of the object: a match of rare pixels tells more."""
+    everything = appearance.flatten(0, 1)
+    likeness = torch.exp(-0.5 * torch.cdist(appearance, everything[None]) ** 2)
+    return likeness.mean(dim=2).clamp(min=1e-3).log()
