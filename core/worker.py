@@ -148,7 +148,7 @@ class _Server:
             version=_version(),
         )
         threading.Thread(target=self._read, daemon=True).start()
-        try:  # now, while the user is still choosing photos; a failure is told again with the request
+        try:  # before the first request is read; a failure is told again with that
             self._ready()
         except Exception as error:
             self._send(event="log", text=str(explain(error)))
@@ -197,11 +197,9 @@ class _Server:
         request = parse(message)
         if request.output is None:
             raise InputError("The request names no output file.")
-        progress = self._progress(number)
-        progress("Starting", 0.0)
         if self._pipeline is None:
             self._pipeline = self._load()
-        seconds = self._pipeline(request, progress)
+        seconds = self._pipeline(request, self._progress(number))
         self._send(number, event="result", path=str(request.output), seconds=seconds)
 
     def _progress(self, number: Any) -> Progress:

@@ -7,7 +7,6 @@ import json
 import platform
 import signal
 import sys
-import tomllib
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from . import batch, output, runtime
+from . import batch, job, output, report, runtime
 from .api import OPTIONS, reconstruct
 from .errors import PflrmError
 from .properties import machine
@@ -203,8 +202,7 @@ def _batch(parsed: argparse.Namespace) -> int:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    manifest = tomllib.loads((runtime.EXTENSION / "blender_manifest.toml").read_text(encoding="utf-8"))
-    print(f"PF-LRM: {manifest['version']}")
+    print(f"PF-LRM: {report.version()}")
     print(f"Blender: {bpy.app.version_string} with Python {platform.python_version()}")
     print(f"System: {platform.platform()}")
     weights = sorted(WEIGHTS.glob("*.safetensors"))
@@ -212,9 +210,9 @@ def _doctor(parsed: argparse.Namespace) -> int:
         print(f"Weights: {path.name}, {path.stat().st_size / 1e6:.1f} MB")
     if not weights:
         print(f"Problem: there are no weights in {WEIGHTS}; install the extension again.")
-    report = runtime.check(runtime.find_interpreter(machine().interpreter))
-    print("\n".join(report.lines()))
-    if weights and report.usable:
+    found = _check_runtime()
+    print("\n".join(found.lines()))
+    if weights and found.usable:
         print("All is well.")
         return 0
     return 3
@@ -222,13 +220,18 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 def _setup(parsed: argparse.Namespace) -> int:
     try:
-        report = runtime.check(runtime.find_interpreter(machine().interpreter))
+        found = _check_runtime()
     except PflrmError as error:
         print(f"{error.message}\n")
     else:
-        if report.usable:
-            print(f"The runtime is ready: {report.interpreter} with torch {report.packages['torch']}.")
+        if found.usable:
+            print(f"The runtime is ready: {found.interpreter} with torch {found.packages['torch']}.")
             return 0
-        print("\n".join([*report.lines(), ""]))
+        print("\n".join([*found.lines(), ""]))
     print("\n".join(runtime.setup_instructions()))
     return 3
+
+
+def _check_runtime() -> runtime.RuntimeReport:
+    """:raises PflrmError: no interpreter is found."""
+    return runtime.check(runtime.find_interpreter(machine().interpreter, job.shared().managed))

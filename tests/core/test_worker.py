@@ -13,7 +13,7 @@ from pflrm.core import failures, request
 from pflrm.core.errors import CancelledError, InputError, MemoryFullError, PflrmError, RuntimeMissingError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-STUB = REPOSITORY / "tests" / "stub_worker.py"
+STUB = REPOSITORY / "tests" / "stub_pipeline.py"
 REAL = REPOSITORY / "core" / "worker.py"
 
 
@@ -100,7 +100,7 @@ def test_result_is_written_and_reported(start, photo, tmp_path):
         stages.append(message["stage"])
         assert message["id"] == 7
         assert 0 <= message["fraction"] <= 1
-    assert stages == ["Starting", "Reading Photos", "Making the Mesh"]
+    assert stages == ["Reading Photos", "Making the Mesh"]
     assert message == {"id": 7, "event": "result", "path": str(output), "seconds": {"all": 1.5}}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.png", "result.npz"]
 

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def stub_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An interpreter that runs tests/stub_worker.py when it is asked for the worker; PFLRM_PYTHON names it."""
+    """An interpreter that runs tests/stub_pipeline.py when it is asked for the worker; PFLRM_PYTHON names it."""
     if os.name == "nt":
         pytest.skip("the stand-in for an interpreter is a shell script")
     from pflrm.pflrm_blender import job
@@ -25,7 +25,7 @@ def stub_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     path.write_text(
         "#!/bin/sh\n"
         f'if [ "$3" = "{REPOSITORY}/core/worker.py" ]; then\n'
-        f'    shift 3; exec "{sys.executable}" -I -u "{REPOSITORY}/tests/stub_worker.py" "$@"\n'
+        f'    shift 3; exec "{sys.executable}" -I -u "{REPOSITORY}/tests/stub_pipeline.py" "$@"\n'
         "fi\n"
         f'exec "{sys.executable}" "$@"\n'
     )

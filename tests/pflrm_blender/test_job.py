@@ -1,4 +1,4 @@
-"""The job against real worker processes with a stub pipeline: tests/stub_worker.py."""
+"""The job against real worker processes with a stub pipeline: tests/stub_pipeline.py."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from pflrm.pflrm_blender import job as jobs
 from pflrm.pflrm_blender import process
 from pflrm.pflrm_blender.errors import PflrmError
 
-STUB = Path(__file__).resolve().parents[1] / "stub_worker.py"
+STUB = Path(__file__).resolve().parents[1] / "stub_pipeline.py"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_events_of_a_run(job, ask):
     job.start(ask(), sys.executable)
     assert job.state == "running"
     events = []
-    while not events or events[-1]["event"] != "result":
+    while job.state == "running":
         events += job.poll(1.0)
     assert job.state == "idle"
     kinds = [event["event"] for event in events]
@@ -117,9 +117,10 @@ def test_cancel_keeps_a_worker_that_answers(job, ask):
     assert job.worker_pid == pid
 
 
-def test_cancel_kills_a_worker_that_does_not_answer(job, ask, monkeypatch):
+@pytest.mark.parametrize("behaviour", ["stall", "stop"])
+def test_cancel_kills_a_worker_that_does_not_answer(job, ask, monkeypatch, behaviour):
     monkeypatch.setattr(jobs, "CANCEL_SECONDS", 0.2)
-    job.start(ask("stall"), sys.executable)
+    job.start(ask(behaviour), sys.executable)
     until(job, "Stalling")
     pid = job.worker_pid
     job.cancel()
@@ -225,8 +226,9 @@ def test_another_interpreter_gets_another_worker(job, ask, tmp_path):
     assert job.worker_pid != pid
 
 
-def test_shutdown_in_the_middle_of_a_run(job, ask):
-    job.start(ask("stall"), sys.executable)
+@pytest.mark.parametrize("behaviour", ["stall", "stop"])
+def test_shutdown_in_the_middle_of_a_run(job, ask, behaviour):
+    job.start(ask(behaviour), sys.executable)
     until(job, "Stalling")
     pid = job.worker_pid
     job.shutdown()
