@@ -253,7 +253,7 @@ class _Builder:
         self._set_lens(camera, index)
         distance = float(np.linalg.norm(world_to_camera[:3, 3])) * scale
         camera.clip_start, camera.clip_end = distance / 100, distance * 100
-        camera.display_size = distance / 10
+        camera.display_size = distance / 5
         pose = lift @ Matrix((np.linalg.inv(world_to_camera) @ _BLENDER_FROM_OPENCV).tolist())
         made = self._make_object(collection, root, path.stem, camera, pose)
         made["pflrm_index"] = index

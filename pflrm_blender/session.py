@@ -126,7 +126,7 @@ def start(scene: bpy.types.Scene, *, poses_only: bool) -> None:
     )
     for photo in properties.photos:
         photo.problem = ""
-    if not bpy.app.background:
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_INTERVAL, persistent=True)
 
 
@@ -164,6 +164,8 @@ def _tick() -> float | None:
     if state.run is not None:
         _advance(0.0)
         redraw()
+    else:
+        job.shared().poll()  # the last words of a run that nobody waits for any more
     return None if state.run is None and job.shared().state == job.IDLE else _INTERVAL
 
 
@@ -211,8 +213,9 @@ def _deliver(run: Run) -> None:
         return
     scene.pflrm_result = bpy.data.collections[result.collection]
     _end(_notice_for(scene, result))
-    if not bpy.app.background:
-        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+    windows = bpy.context.window_manager.windows
+    if windows and not bpy.app.background:  # without a window there is no undo
+        with bpy.context.temp_override(window=windows[0]):
             bpy.ops.ed.undo_push(message=result.collection)
 
 

@@ -138,6 +138,8 @@ class TestWhenTheFileChangesMeanwhile:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         assert session.state.run is None
         assert "another file was opened" in session.state.notice.text
+        while session._tick() is not None:  # as the timer does, until the worker is free again
+            time.sleep(0.05)
         scene = bpy.context.scene
         add(scene, photos)
         session.start(scene, poses_only=False)
