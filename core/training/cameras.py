@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..cameras import CANONICAL_FILL
-from .jit import device, f32
+from .jit import device, f32, host
 
 # Columns of a view. Rotations are camera_from_object, row by row; the object's bounding ball is the unit ball.
 EYE = 0  # 3 columns: the camera's centre
@@ -26,7 +26,7 @@ FREE_SEPARATION = 15.0  # degrees between views of the objects that are not boun
 BOUND_SHARE = 0.7  # of the objects that are
 
 
-@device
+@host
 def _draw_direction(level):
     """A unit vector from the object to a camera: elevation mostly −10..60 degrees, or anywhere."""
     if level:
@@ -39,7 +39,7 @@ def _draw_direction(level):
     return flat * math.cos(azimuth), flat * math.sin(azimuth), z
 
 
-@device
+@host
 def _draw_directions(directions, separation):
     """Fill (V, 3) with directions at least ``separation`` degrees apart; the bound gives way where it cannot hold."""
     level = np.random.random() < 0.75
@@ -60,7 +60,7 @@ def _draw_directions(directions, separation):
         directions[v, 0], directions[v, 1], directions[v, 2] = x, y, z
 
 
-@device
+@host
 def _look_at_origin(rotation, x, y, z, roll):
     """Fill ``rotation`` (9,) with the camera that sees the origin from direction (x, y, z), turned by ``roll``."""
     flat = math.sqrt(x * x + y * y)
@@ -87,7 +87,7 @@ def _turn_minimally(rotation, x, y, z, inverse, result):
         result[6 + column] = -m02 * p - m12 * q + z * r
 
 
-@device
+@host
 def draw_views(views, min_separation):
     """Fill an object's views (V, VIEW_FIELDS): the photos' cameras, and the probes that look at the bounding ball.
 

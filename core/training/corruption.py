@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .jit import device, f32
+from .jit import device, f32, host
 from .textures import hash_unit, noise
 
 # Columns of the corruption of one view. Lengths are in pixels.
@@ -26,7 +26,7 @@ _REACH = 3  # pixels: no edge moves farther
 _ZERO, _HALF, _ONE, _TWO = f32(0.0), f32(0.5), f32(1.0), f32(2.0)
 
 
-@device
+@host
 def draw_corruptions(corruptions, size):
     """Fill the corruptions of an object's views (V, CORRUPTION_FIELDS). Uses numba's own random state."""
     careful = np.random.random() < 0.3
@@ -116,10 +116,7 @@ def corrupt_pixel(rgb, mask, record, row, column, image):
         value = foreground * value + background * record[BACKGROUND + channel]
         value *= record[GAIN + channel]
         value += record[BLOCKS] * (hash_unit(column // 4, row // 4, channel, seed + 1) - _HALF)
-        grain = (
-            hash_unit(column, row, channel, seed + 2) + hash_unit(column, row, channel, seed + 3)
-            + hash_unit(column, row, channel, seed + 4) + hash_unit(column, row, channel, seed + 5) - _TWO
-        )
-        value += f32(1.732) * record[GRAIN] * grain
+        grain = hash_unit(column, row, channel, seed + 2) + hash_unit(column, row, channel, seed + 3) - _ONE
+        value += f32(2.449) * record[GRAIN] * grain  # a sum of two has a standard deviation of 1 / √6
         image[channel, row, column] = min(max(value, _ZERO), _ONE)
     image[3, row, column] = _corrupted_mask(mask, record, row, column)

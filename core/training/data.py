@@ -66,7 +66,7 @@ def poses_of(views: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.
 class ObjectStream:
     """An endless stream of batches, rendered on the CPU. A batch depends on ``seed`` and its step alone.
 
-    :param size: pixels across a view (S); ``views``: per object (V); ``batch``: objects (B).
+    :param size: pixels across a view (S), a multiple of 8; ``views``: per object (V); ``batch``: objects (B).
     :param pack: a file that ``pack.pack`` wrote: then primitives also wear its textures, and ``mesh_share`` of the
         objects are its meshes. Without it all objects are procedural.
     :param min_separation: degrees between any two views in 70 % of the objects, as far as that many views have room;

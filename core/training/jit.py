@@ -1,15 +1,35 @@
 """One set of compiled functions for CPU and GPU.
 
-Every function of the renderer is compiled with ``device``. numba's CUDA target takes such functions as device
-functions, so the kernels of both machines call the same source. All arithmetic on pixels is float32: literals are
-written as ``f32(0.5)``, because numba would otherwise promote to float64, which GPUs and SIMD units compute slowly.
+What happens at a pixel is compiled with ``device``. numba's CUDA target takes such functions as device functions, so
+the kernels of both machines call the same source. All arithmetic there is float32: literals are written as
+``f32(0.5)``, because numba would otherwise promote to float64, which GPUs compute slowly. What runs once for an
+object, and on the CPU alone, is compiled with ``host``.
 """
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
-from numba import njit
 
+_HERE = Path(__file__).parent
+
+
+def _cache_folder() -> str:
+    """Where compiled code is kept: numba notices a change of a function's own file but not of those that it calls."""
+    digest = hashlib.sha256()
+    for source in sorted(_HERE.glob("*.py")):
+        content = source.read_bytes()
+        if source == Path(__file__) or b"from .jit import" in content:
+            digest.update(content)
+    return str(_HERE / "__pycache__" / f"numba-{digest.hexdigest()[:16]}")
+
+
+numba.config.CACHE_DIR = _cache_folder()
 f32: Any = np.float32
-device: Any = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+# Without numba's runtime arrays are not reference-counted, whose atomic operations cost 40 % of the time. Such
+# functions cannot allocate.
+device: Any = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", _nrt=False)
+host: Any = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 FAR = f32(1e9)  # a distance beyond everything; infinities are not allowed under fastmath

@@ -6,7 +6,7 @@ import numpy as np
 
 from .cameras import EYE, PROBE_SIZE, TURN, VIEW_FIELDS, draw_views, point_at_object, ray_through
 from .corruption import CORRUPTION_FIELDS, corrupt_pixel, draw_corruptions
-from .jit import FAR, device, f32
+from .jit import FAR, device, f32, host
 from .lights import LAMPS, LIGHT_FIELDS, OCCLUSION, SHADOWS, draw_lights, shade
 from .meshes import cast
 from .objects import (
@@ -36,6 +36,7 @@ from .sdf import (
     distance_at,
     in_shadow,
     march,
+    march_cone,
     normal_at,
     to_local,
     turn_to_local,
@@ -46,11 +47,13 @@ from .textures import (
     PATTERN_WEIGHTS,
     TEXTURE_FIELDS,
     draw_textures,
-    layered_noise,
+    noise,
     sample_image,
     surface_colour,
 )
 from .textures import SHININESS as RECORD_SHININESS
+
+TILE = 8  # pixels across the tiles that share a march through empty space; view sizes are multiples of it
 
 _ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
 
@@ -78,12 +81,12 @@ def _cast_at_mesh(header, assets, ox, oy, oz, dx, dy, dz, any_hit):
 
 
 @device
-def _trace(header, primitives, assets, ox, oy, oz, dx, dy, dz):
+def _trace(header, primitives, assets, start, ox, oy, oz, dx, dy, dz):
     """(distance or FAR, primitive or triangle met, active primitives, weights of the triangle's corners)."""
     if header[MESH] >= _ZERO:
         t, hit, u, v = _cast_at_mesh(header, assets, ox, oy, oz, dx, dy, dz, False)
         return t, hit, 0, u, v
-    t, hit, active = march(primitives, int(header[COUNT]), header[STEP], ox, oy, oz, dx, dy, dz)
+    t, hit, active = march(primitives, int(header[COUNT]), header[STEP], start, ox, oy, oz, dx, dy, dz)
     return t, hit, active, _ZERO, _ZERO
 
 
@@ -92,11 +95,11 @@ def _probe_pixel(header, primitives, assets, view, row, column):
     """Whether a pixel of the probe sees the object."""
     scale = f32(2.0 / PROBE_SIZE)
     dx, dy, dz = ray_through(view, (f32(column) + _HALF) * scale - _ONE, (f32(row) + _HALF) * scale - _ONE)
-    t, _, _, _, _ = _trace(header, primitives, assets, view[EYE], view[EYE + 1], view[EYE + 2], dx, dy, dz)
+    t, _, _, _, _ = _trace(header, primitives, assets, _ZERO, view[EYE], view[EYE + 1], view[EYE + 2], dx, dy, dz)
     return t < FAR
 
 
-@device
+@host
 def probe_row(header, primitives, assets, view, row, span):
     """Fill ``span`` (2,) with the first and last column of the probe's row that see the object, or −1."""
     span[0], span[1] = -1, -1
@@ -196,27 +199,52 @@ def _colour(header, primitives, textures, assets, light, t, hit, active, u, v, o
     dirt = header[DIRT]
     if dirt > _ZERO:
         scale = header[DIRT_SCALE]
-        dirt = _ONE - dirt * layered_noise(scale * x, scale * y, scale * z, int(header[DIRT_SEED]))
+        dirt = _ONE - dirt * noise(scale * x, scale * y, scale * z, int(header[DIRT_SEED]))
         red, green, blue = red * dirt, green * dirt, blue * dirt
     lit = _is_lit(header, primitives, assets, light, x, y, z, nx, ny, nz)
     return shade(light, lit, open_sky, red, green, blue, gloss, shininess, nx, ny, nz, dx, dy, dz)
 
 
 @device
-def render_pixel(header, primitives, textures, assets, light, view, row, column, size, samples):
+def free_distance(header, primitives, view, tile_row, tile_column, size):
+    """Up to where all rays of a tile of TILE × TILE pixels are free of the object; FAR if they never meet it."""
+    if header[MESH] >= _ZERO:
+        return _ZERO
+    half = f32(TILE) / f32(size)  # of the tile, in units of half the view
+    x, y = f32(2 * tile_column + 1) * half - _ONE, f32(2 * tile_row + 1) * half - _ONE
+    dx, dy, dz = ray_through(view, x, y)
+    spread = _ZERO
+    for corner in range(4):
+        u = x + half if corner & 1 else x - half
+        v = y + half if corner & 2 else y - half
+        p, q, r = ray_through(view, u, v)
+        p, q, r = p - dx, q - dy, r - dz
+        spread = max(spread, p * p + q * q + r * r)
+    return march_cone(
+        primitives, int(header[COUNT]), header[STEP], view[EYE], view[EYE + 1], view[EYE + 2],
+        dx, dy, dz, math.sqrt(spread),
+    )
+
+
+@device
+def render_pixel(header, primitives, textures, assets, light, view, start, row, column, size, samples):
     """(red, green, blue, coverage, depth) of a pixel; colours are sRGB, depth along the optical axis, 0 beside it.
+
+    :param start: the free distance of the pixel's tile.
 
     The first sample is the pixel's centre and gives the depth; further ones smooth colour and coverage.
     """
     red, green, blue, hits, depth = _ZERO, _ZERO, _ZERO, 0, _ZERO
     ox, oy, oz = view[EYE], view[EYE + 1], view[EYE + 2]
     scale = f32(2.0) / f32(size)
+    if start >= FAR:
+        samples = 0
     for sample in range(samples):
         # Points of the R2 sequence, the first of them in the centre.
         u, v = _HALF + f32(sample) * f32(0.7548777), _HALF + f32(sample) * f32(0.5698403)
         u, v = u - math.floor(u), v - math.floor(v)
         dx, dy, dz = ray_through(view, (f32(column) + u) * scale - _ONE, (f32(row) + v) * scale - _ONE)
-        t, hit, active, p, q = _trace(header, primitives, assets, ox, oy, oz, dx, dy, dz)
+        t, hit, active, p, q = _trace(header, primitives, assets, start, ox, oy, oz, dx, dy, dz)
         if t >= FAR:
             continue
         if sample == 0:
@@ -234,7 +262,7 @@ def render_pixel(header, primitives, textures, assets, light, view, row, column,
     )
 
 
-@device
+@host
 def draw_object(
     seed, header, primitives, textures, views, lights, corruptions, assets, mesh_share, min_separation, size
 ):
@@ -252,7 +280,7 @@ def draw_object(
     draw_corruptions(corruptions, size)
 
 
-@device
+@host
 def draw_objects(
     seeds, headers, primitives, textures, views, lights, corruptions, assets, mesh_share, min_separation, size
 ):
@@ -264,17 +292,21 @@ def draw_objects(
         )
 
 
-@device
+@host
 def _render_view(header, primitives, textures, assets, light, corruption, view, samples, rgb, mask, depth, image):
     size = mask.shape[0]
     spans = np.empty((PROBE_SIZE, 2), np.int16)
     for row in range(PROBE_SIZE):
         probe_row(header, primitives, assets, view, row, spans[row])
     point_at_object(view, spans)
+    starts = np.empty(size // TILE, np.float32)
     for row in range(size):
+        if row % TILE == 0:
+            for tile in range(len(starts)):
+                starts[tile] = free_distance(header, primitives, view, row // TILE, tile, size)
         for column in range(size):
             red, green, blue, coverage, z = render_pixel(
-                header, primitives, textures, assets, light, view, row, column, size, samples
+                header, primitives, textures, assets, light, view, starts[column // TILE], row, column, size, samples
             )
             rgb[0, row, column], rgb[1, row, column], rgb[2, row, column] = red, green, blue
             mask[row, column] = coverage
@@ -284,7 +316,7 @@ def _render_view(header, primitives, textures, assets, light, corruption, view, 
             corrupt_pixel(rgb, mask, corruption, row, column, image)
 
 
-@device
+@host
 def render_objects(
     headers, primitives, textures, views, lights, corruptions, assets, samples, rgb, mask, depth, image
 ):

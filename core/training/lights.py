@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .jit import device, f32
+from .jit import device, f32, host
 
 # Columns of the light of one view, in the object's axes.
 SKY, GROUND = 0, 3  # 3 columns each: ambient light from above and below
@@ -18,7 +18,7 @@ LIGHT_FIELDS = LAMPS + 6 * MAX_LAMPS
 _ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
 
 
-@device
+@host
 def draw_lights(lights, turns):
     """Fill the lights of an object's views (V, LIGHT_FIELDS).
 
@@ -58,7 +58,7 @@ def draw_lights(lights, turns):
                 _follow(lights[v, LAMPS + 6 * lamp : LAMPS + 6 * lamp + 3], turns[0], turns[v])
 
 
-@device
+@host
 def _follow(direction, first, other):
     """Turn a direction with the camera, from the first view to another."""
     x, y, z = direction[0], direction[1], direction[2]

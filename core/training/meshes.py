@@ -8,14 +8,14 @@ import math
 
 import numpy as np
 
-from .jit import FAR, device, f32
+from .jit import FAR, device, f32, host
 
 LEAF_SIZE = 4
 SUPPORT_DIRECTIONS = 96
 _ZERO, _ONE = f32(0.0), f32(1.0)
 
 
-@device
+@host
 def build_hierarchy(corners, order, nodes, links, first_node, first_triangle):
     """Build the hierarchy of one mesh.
 
@@ -68,7 +68,7 @@ def build_hierarchy(corners, order, nodes, links, first_node, first_triangle):
     return node
 
 
-@device
+@host
 def _link_subtrees(links, first_node, end):
     """Derive the link over each subtree: it ends where its second child ends, and nodes are stored depth first."""
     for node in range(end - 1, first_node - 1, -1):
@@ -79,7 +79,7 @@ def _link_subtrees(links, first_node, end):
             links[node, 0] = links[second, 0]
 
 
-@device
+@host
 def support_points(vertices, points):
     """Fill ``points`` (SUPPORT_DIRECTIONS, 3) with the vertices farthest in directions spread over the sphere."""
     for i in range(len(points)):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .jit import device
+from .jit import host
 from .primitives import random_rotation, surface_along
 from .sdf import (
     AMPLITUDE,
@@ -32,7 +32,7 @@ PAINTED = 29  # whether a mesh wears procedural textures instead of its own
 OBJECT_FIELDS = 30
 
 
-@device
+@host
 def enclosing_ball(points, total):
     """(x, y, z, radius) of about the smallest ball around ``points[:total]`` (·, 3)."""
     x, y, z = points[0, 0], points[0, 1], points[0, 2]
@@ -50,7 +50,7 @@ def enclosing_ball(points, total):
     return x, y, z, math.sqrt(radius)
 
 
-@device
+@host
 def fit_to_unit_ball(primitives, count):
     """Move and scale an object into the unit ball around the origin, by points on the extents of its parts."""
     points = np.empty((count * 26, 3))
@@ -86,7 +86,7 @@ def fit_to_unit_ball(primitives, count):
         primitives[i, FREQUENCY] /= scale
 
 
-@device
+@host
 def describe_primitives(header, primitives, count):
     """Fill the header of an object of primitives."""
     header[:] = 0.0
@@ -102,14 +102,14 @@ def describe_primitives(header, primitives, count):
         header[DIRT] = max(header[DIRT], 0.25)
 
 
-@device
+@host
 def _draw_dirt(header):
     header[DIRT] = 0.0 if np.random.random() < 0.4 else 0.6 * np.random.random()
     header[DIRT_SCALE] = np.random.uniform(1.5, 6.0)
     header[DIRT_SEED] = np.random.randint(1 << 20)
 
 
-@device
+@host
 def _draw_tint(header):
     """A turn of the hue, or none: mixes the channels, grey stays grey."""
     angle = 0.0
@@ -129,7 +129,7 @@ def _draw_tint(header):
             header[TINT + 3 * row + column] = strength * value
 
 
-@device
+@host
 def draw_mesh(header, supports):
     """Fill the header of an object that is one of the meshes with extreme points ``supports`` (K, ·, 3).
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .jit import device, f32
+from .jit import f32, host
 from .sdf import (
     AMPLITUDE,
     BLEND,
@@ -42,7 +42,7 @@ DIFFERENCE_SHARE = 0.3
 KIND_WEIGHTS = np.array([5.0, 3.0, 4.0, 2.0, 1.5, 2.0, 1.0])  # box, ellipsoid, cylinder, cone, torus, capsule, prism
 
 
-@device
+@host
 def random_rotation(primitives, i):
     """Give primitive ``i`` a rotation drawn evenly from all."""
     a, b, c, d = np.random.normal(), np.random.normal(), np.random.normal(), np.random.normal()
@@ -54,7 +54,7 @@ def random_rotation(primitives, i):
     r[6], r[7], r[8] = 2 * (b * d - a * c), 2 * (c * d + a * b), 1 - 2 * (b * b + c * c)
 
 
-@device
+@host
 def aligned_rotation(primitives, i, upright):
     """Give primitive ``i`` axes along those of the object; its own z axis stays vertical if ``upright``."""
     r = primitives[i, ROTATION : ROTATION + 9]
@@ -64,7 +64,7 @@ def aligned_rotation(primitives, i, upright):
         r[row * 3 + (row + turn) % 3] = 1.0
 
 
-@device
+@host
 def _draw_shape(primitives, i, largest):
     """Draw kind, half extents and rounding of primitive ``i``; its longest half extent is ``largest``."""
     threshold = np.random.random() * KIND_WEIGHTS.sum()
@@ -97,7 +97,7 @@ def _draw_shape(primitives, i, largest):
         primitives[i, ROUNDING] = min(a, b, c) * np.random.uniform(0.05, 0.6)
 
 
-@device
+@host
 def _draw_finish(primitives, i, blend, rough):
     """Draw texture, blending and height field of primitive ``i``, and derive its bounding sphere."""
     smallest = min(primitives[i, SIZE], primitives[i, SIZE + 1], primitives[i, SIZE + 2])
@@ -113,7 +113,7 @@ def _draw_finish(primitives, i, blend, rough):
     set_radius(primitives, i)
 
 
-@device
+@host
 def set_radius(primitives, i):
     """Derive the bounding sphere of primitive ``i`` from its extents."""
     a, b, c = primitives[i, SIZE], primitives[i, SIZE + 1], primitives[i, SIZE + 2]
@@ -130,7 +130,7 @@ def set_radius(primitives, i):
     primitives[i, RADIUS] = 1.01 * radius + primitives[i, AMPLITUDE] + 0.25 * primitives[i, BLEND]
 
 
-@device
+@host
 def surface_along(primitives, i, x, y, z, ux, uy, uz):
     """How far primitive ``i`` reaches from a point in it along a direction: its outermost surface, or -1."""
     t = 2.0 * primitives[i, RADIUS]
@@ -144,7 +144,7 @@ def surface_along(primitives, i, x, y, z, ux, uy, uz):
     return t
 
 
-@device
+@host
 def _draw_outward(upright):
     """A direction in which a part grows: mostly an axis, and mostly not downwards, if the object is upright."""
     if upright and np.random.random() < 0.75:
@@ -160,7 +160,7 @@ def _draw_outward(upright):
     return x / n, y / n, z / n
 
 
-@device
+@host
 def _attach(primitives, i, parent, ux, uy, uz, spread):
     """Move primitive ``i`` so that it sticks in the surface of ``parent``; False if there is no surface that way."""
     reach = spread * min(primitives[parent, SIZE], primitives[parent, SIZE + 1], primitives[parent, SIZE + 2])
@@ -179,7 +179,7 @@ def _attach(primitives, i, parent, ux, uy, uz, spread):
     return True
 
 
-@device
+@host
 def _mirror(primitives, source, target, axis):
     """Copy a primitive to the other side of the plane through the origin across ``axis``."""
     primitives[target] = primitives[source]
@@ -191,7 +191,7 @@ def _mirror(primitives, source, target, axis):
                 primitives[target, ROTATION + 3 * row + column] *= -1.0
 
 
-@device
+@host
 def _cut(primitives, i, target, hollow):
     """Make primitive ``i`` a cut into ``target``: its inside, open at the top, or a notch anywhere."""
     if hollow:
@@ -221,7 +221,7 @@ def _cut(primitives, i, target, hollow):
     return True
 
 
-@device
+@host
 def _draw_primitive_count():
     threshold = np.random.random() * COUNT_WEIGHTS.sum()
     count = 1
@@ -231,7 +231,7 @@ def _draw_primitive_count():
     return count
 
 
-@device
+@host
 def draw_primitives(primitives):
     """Fill an object's table (MAX_PRIMITIVES, PRIMITIVE_FIELDS); returns how many rows are in use."""
     wanted = _draw_primitive_count()

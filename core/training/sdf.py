@@ -26,7 +26,7 @@ UNION, DIFFERENCE = 0, 1
 
 _ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
 MAX_STEPS = 72
-MAX_SHADOW_STEPS = 24
+MAX_SHADOW_STEPS = 20
 
 
 @device
@@ -142,17 +142,24 @@ def distance_at(primitives, active, x, y, z):
     distance, nearest, i = FAR, -1, 0
     while active:
         if active & 1:
-            d = primitive_distance(primitives, i, x, y, z)
-            if primitives[i, OPERATION] == UNION:
-                if d < distance:
-                    nearest = i
-                k = primitives[i, BLEND]
-                h = k - abs(d - distance)
-                distance = min(d, distance)
-                if h > _ZERO:
-                    distance -= h * h * f32(0.25) / k
-            elif -d > distance:
-                distance, nearest = -d, i
+            # Beyond its bounding sphere a primitive is often too far to matter.
+            u, v, w = x - primitives[i, CENTRE], y - primitives[i, CENTRE + 1], z - primitives[i, CENTRE + 2]
+            reach = primitives[i, RADIUS]
+            k = primitives[i, BLEND]
+            union = primitives[i, OPERATION] == UNION
+            if union:
+                reach += max(distance, _ZERO) + k
+            if u * u + v * v + w * w < reach * reach:
+                d = primitive_distance(primitives, i, x, y, z)
+                if union:
+                    if d < distance:
+                        nearest = i
+                    h = k - abs(d - distance)
+                    distance = min(d, distance)
+                    if h > _ZERO:
+                        distance -= h * h * f32(0.25) / k
+                elif -d > distance:
+                    distance, nearest = -d, i
         active >>= 1
         i += 1
     return distance, nearest
@@ -177,9 +184,41 @@ def ray_span(primitives, count, ox, oy, oz, dx, dy, dz):
 
 
 @device
-def march(primitives, count, step, ox, oy, oz, dx, dy, dz):
-    """Distance along a unit ray to the object, or FAR, the primitive met there, and the active primitives."""
+def march_cone(primitives, count, step, ox, oy, oz, dx, dy, dz, spread):
+    """How far a cone of rays is free of the object, or FAR if it never meets it.
+
+    :param spread: sine of the cone's half angle, at most.
+    """
+    active, near, far = 0, FAR, _ZERO
+    for i in range(count):
+        x, y, z = primitives[i, CENTRE] - ox, primitives[i, CENTRE + 1] - oy, primitives[i, CENTRE + 2] - oz
+        middle = x * dx + y * dy + z * dz
+        radius = primitives[i, RADIUS]
+        reach = radius + spread * (middle + radius)
+        if x * x + y * y + z * z - middle * middle < reach * reach:
+            active |= 1 << i
+            if primitives[i, OPERATION] == UNION:
+                near, far = min(near, middle - reach), max(far, middle + reach)
+    t = max(near, _ZERO)
+    for _ in range(MAX_STEPS):
+        if t >= far:
+            return FAR
+        distance, _ = distance_at(primitives, active, ox + t * dx, oy + t * dy, oz + t * dz)
+        free = distance * step - t * spread
+        if free < f32(2e-3):
+            return t
+        t += free / (_ONE + spread)
+    return t
+
+
+@device
+def march(primitives, count, step, start, ox, oy, oz, dx, dy, dz):
+    """Distance along a unit ray to the object, or FAR, the primitive met there, and the active primitives.
+
+    :param start: a distance up to which the ray is known to be free.
+    """
     active, t, far = ray_span(primitives, count, ox, oy, oz, dx, dy, dz)
+    t = max(t, start)
     for _ in range(MAX_STEPS):
         if t >= far:
             break
@@ -225,5 +264,5 @@ def in_shadow(primitives, count, step, ox, oy, oz, dx, dy, dz):
         distance, _ = distance_at(primitives, active, ox + t * dx, oy + t * dy, oz + t * dz)
         if distance < f32(5e-4):
             return True
-        t += max(distance * step, f32(2e-3))
+        t += max(distance * step, f32(4e-3))
     return False

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .jit import device, f32
+from .jit import device, f32, host
 
 # Columns of a texture record. Colours are linear RGB.
 PATTERN = 0
@@ -208,7 +208,7 @@ def surface_colour(textures, record, images, x, y, z, nx, ny, nz):
     return _record_colour(textures, record, images, x, y, z, nx, ny, nz)
 
 
-@device
+@host
 def _draw_colour(textures, record, column, hue, spread):
     """Write a random colour near ``hue`` (linear RGB) into a record."""
     hue += spread * np.random.normal()
@@ -222,7 +222,7 @@ def _draw_colour(textures, record, column, hue, spread):
         textures[record, column + channel] = srgb * srgb
 
 
-@device
+@host
 def _draw_direction(textures, record):
     if np.random.random() < 0.7:
         axis = np.random.randint(3)
@@ -236,7 +236,7 @@ def _draw_direction(textures, record):
     textures[record, DIRECTION + 2] = z / length
 
 
-@device
+@host
 def draw_pattern(weights):
     """A pattern at random, with these weights."""
     threshold = np.random.random() * weights.sum()
@@ -247,7 +247,7 @@ def draw_pattern(weights):
     return SOLID
 
 
-@device
+@host
 def draw_textures(textures, image_count, weights):
     """Fill an object's texture records (T, TEXTURE_FIELDS): a random palette of patterns, some with labels.
 
