@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
 from pflrm.pflrm_blender.orientation import read_orientation, turn_upright
+from PIL import Image, ImageOps
 
 
 def save(path, orientation: int) -> None:
@@ -33,7 +33,9 @@ def test_pixels_turn_as_pillow_turns_them(tmp_path, orientation):
     assert np.array_equal(turn_upright(stored, orientation), upright)
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0", b"RIFF\0\0\0\0WEBPVP8 "])
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0", b"RIFF\0\0\0\0WEBPVP8 "]
+)
 def test_a_damaged_file_counts_as_upright(tmp_path, content):
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
