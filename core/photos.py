@@ -1,0 +1,269 @@
+"""Photos: a file → the object's pixels and the camera that saw it → the canonical view the network sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .cameras import (
+    DEFAULT_FOV,
+    Intrinsics,
+    bounding_cone,
+    canonical_intrinsics,
+    load_intrinsics,
+    minimal_rotation,
+)
+from .errors import InputError
+from .image_files import UPRIGHT, ImageContent, read_image
+from .masks import remove_background, without_specks
+
+MOST_PHOTOS = 4
+WIDEST_FOV = 170.0  # degrees; beyond, no flat photo is possible
+ASPECT_TOLERANCE = 0.01
+LEAST_OBJECT, LARGEST_OBJECT = 0.001, 0.95  # share of the photo that an object may take
+BACKGROUNDS = ("automatic", "alpha")
+MASK_REMEDY = "Give a mask image for it (white where the object is), or a photo whose background is transparent."
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo with its background removed.
+
+    ``rgba`` (H, W, 4) float32 in [0, 1], straight alpha, upright, at most 1600 pixels long; ``size`` (width, height)
+    and ``intrinsics`` belong to the upright original; ``focal_source`` is "given", "exif" or "assumed".
+    """
+
+    path: Path
+    rgba: np.ndarray
+    size: tuple[int, int]
+    intrinsics: Intrinsics
+    focal_source: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """The canonical view of a photo: ``image`` (S, S, 4) float32 straight alpha, seen by ``intrinsics``.
+
+    ``photo_from_view`` (3, 3) turns directions of the view's camera into directions of the photo's camera.
+    """
+
+    image: np.ndarray
+    intrinsics: Intrinsics
+    photo_from_view: np.ndarray
+    photo: Photo
+
+
+def load_photo(
+    path: Path,
+    *,
+    mask: Path | None = None,
+    intrinsics: Intrinsics | None = None,
+    focal_35mm: float | None = None,
+    fov: float | None = None,
+    background: str = "automatic",
+) -> Photo:
+    """Read a photo and find the object in it.
+
+    The object is what ``mask`` shows in white, else what the photo's own alpha shows, else what stands out from the
+    background; with ``background="alpha"`` the last is not tried.
+
+    :param intrinsics: of the upright photo, in any pixel size of the same shape; goes before ``focal_35mm`` (35 mm
+        equivalent), ``fov`` (degrees across the longer side), EXIF, and DEFAULT_FOV, in this order.
+    :raises InputError: the photo or the mask cannot be used, shows no object, or an option makes no sense.
+    """
+    path = Path(path)
+    if background not in BACKGROUNDS:
+        raise InputError(f"There is no background mode {background!r}.", f"Choose one of {', '.join(BACKGROUNDS)}.")
+    given = _given_camera(focal_35mm, fov)
+    content = read_image(path)
+    camera, source = _camera_of(path, content, intrinsics, given)
+    alpha, remedy = _alpha_of(path, content, mask, background)
+    area = float((alpha > 0.5).mean())
+    if area < LEAST_OBJECT:
+        raise InputError(f"No object was found in {path}.", remedy)
+    if area > LARGEST_OBJECT:
+        raise InputError(f"The object fills {path}, no background is left around it.", remedy)
+    warnings: tuple[str, ...] = ()
+    if _touches_border(alpha):
+        warnings = (f"The object in {path.name} is cut off at the edge of the photo: its pose will be less sure.",)
+    rgba = np.dstack([content.rgba[..., :3], alpha])
+    return Photo(path, rgba, content.size, camera, source, warnings)
+
+
+def load_photos(
+    paths: Sequence[Path],
+    *,
+    masks: Sequence[Path] = (),
+    intrinsics_file: Path | None = None,
+    focal_35mm: float | None = None,
+    fov: float | None = None,
+) -> list[Photo]:
+    """Read one to four photos of one object; options as in ``load_photo``, which they share.
+
+    :param masks: none, or one for each photo, in the same order.
+    :param intrinsics_file: see ``cameras.load_intrinsics``; it must name each photo.
+    :raises InputError: as ``load_photo``; or there are no photos, too many, or two that are the same.
+    """
+    if not paths:
+        raise InputError("There are no photos.", "Give two to four photos of one object.")
+    if len(paths) > MOST_PHOTOS:
+        raise InputError(f"There are {len(paths)} photos, and at most four can be used.",
+                         "Choose the four that show the object from the most different sides.")
+    if masks and len(masks) != len(paths):
+        raise InputError(f"There are {len(masks)} masks for {len(paths)} photos.",
+                         "Give one mask for each photo, in the same order, or none.")
+    known = load_intrinsics(Path(intrinsics_file)) if intrinsics_file is not None else {}
+    missing = [path for path in paths if Path(path).name not in known]
+    if intrinsics_file is not None and missing:
+        raise InputError(f"The intrinsics file {intrinsics_file} has no entry for {Path(missing[0]).name}.",
+                         "Add one whose \"file\" is this name.")
+    photos: list[Photo] = []
+    for index, path in enumerate(paths):
+        photo = load_photo(
+            path, mask=masks[index] if masks else None, intrinsics=known.get(Path(path).name),
+            focal_35mm=focal_35mm, fov=fov,
+        )
+        for other in photos:
+            if np.array_equal(photo.rgba[..., :3], other.rgba[..., :3]):
+                raise InputError(f"{other.path} and {photo.path} are the same photo.",
+                                 "Remove one of them: each photo must show the object from another side.")
+        photos.append(photo)
+    return photos
+
+
+def canonical_view(photo: Photo, size: int) -> View:
+    """Resample a photo into the square virtual camera that looks straight at the object (design, Canonical view).
+
+    :param size: pixels on a side of the view.
+    """
+    height, width = photo.rgba.shape[:2]
+    camera = photo.intrinsics.resized(width, height)
+    axis, half_angle = bounding_cone(photo.rgba[..., 3] > 0.5, camera)
+    photo_from_view = minimal_rotation(axis)
+    view_camera = canonical_intrinsics(half_angle, size)
+    # Where the photo is finer than the view, take several samples a pixel and average them: no aliasing.
+    samples = _samples_a_pixel(view_camera, camera, photo_from_view)
+    fine = view_camera.resized(size * samples, size * samples)
+    x, y = _project_grid(fine, camera, photo_from_view)
+    premultiplied = photo.rgba.copy()
+    premultiplied[..., :3] *= photo.rgba[..., 3:]
+    finest = cv2.remap(premultiplied, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0.0,) * 4)
+    image = np.asarray(cv2.resize(finest, (size, size), interpolation=cv2.INTER_AREA), dtype=np.float32)
+    image[..., :3] /= np.maximum(image[..., 3:], 1e-3)
+    return View(np.clip(image, 0, 1), view_camera, photo_from_view, photo)
+
+
+def _given_camera(focal_35mm: float | None, fov: float | None) -> float | None:
+    """The field of view in degrees across the longer side that the user gave, or None."""
+    if focal_35mm is not None and fov is not None:
+        raise InputError("Both a focal length and a field of view are given.", "Give one of them.")
+    if focal_35mm is not None:
+        if not (math.isfinite(focal_35mm) and focal_35mm > 0):
+            raise InputError(f"A focal length of {focal_35mm} mm is not possible.",
+                             "Give the 35 mm equivalent, for example 26 for a phone's main camera.")
+        fov = math.degrees(2 * math.atan(18.0 / focal_35mm))
+    if fov is not None and not 0 < fov < WIDEST_FOV:
+        raise InputError(f"A field of view of {fov:g} degrees is not possible.",
+                         f"Give an angle between 0 and {WIDEST_FOV:g} degrees; 50 is usual.")
+    return fov
+
+
+def _camera_of(
+    path: Path, content: ImageContent, intrinsics: Intrinsics | None, given: float | None
+) -> tuple[Intrinsics, str]:
+    """The intrinsics of the upright original and where they come from."""
+    width, height = content.size
+    if intrinsics is not None:
+        if not _same_shape((intrinsics.width, intrinsics.height), content.size):
+            raise InputError(
+                f"The intrinsics of {path.name} are for {intrinsics.width} × {intrinsics.height} pixels, "
+                f"but the upright photo has {width} × {height}.",
+                "Give the intrinsics of this photo, turned as it is shown.",
+            )
+        return intrinsics.resized(width, height), "given"
+    if given is not None:
+        return Intrinsics.from_fov(width, height, given), "given"
+    if content.fov is not None:
+        return Intrinsics.from_fov(width, height, content.fov), "exif"
+    return Intrinsics.from_fov(width, height, DEFAULT_FOV), "assumed"
+
+
+def _same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two (width, height) have the same aspect ratio, but for the rounding to whole pixels."""
+    ratio = first[0] * second[1] / (first[1] * second[0])
+    rounding = 0.5 / min(*first, *second)
+    return abs(math.log(ratio)) <= ASPECT_TOLERANCE + rounding
+
+
+def _alpha_of(path: Path, content: ImageContent, mask: Path | None, background: str) -> tuple[np.ndarray, str]:
+    """The object's alpha (H, W) and what a user can do if it is not right."""
+    if mask is not None:
+        alpha = _read_mask(Path(mask), content)
+        return without_specks(alpha), f"Paint the object white and the rest black in its mask {mask}."
+    own = content.rgba[..., 3]
+    if float((own < 0.5).mean()) >= 1 - LARGEST_OBJECT:
+        return without_specks(own), "Check its transparency: only the background may be transparent."
+    if background == "alpha":
+        raise InputError(f"The background of {path} is not transparent.", MASK_REMEDY)
+    return np.minimum(remove_background(content.rgba[..., :3]), own), MASK_REMEDY
+
+
+def _read_mask(path: Path, content: ImageContent) -> np.ndarray:
+    """A mask file as alpha (H, W) in the pixels of its photo."""
+    mask = read_image(path)
+    alpha, size = mask.rgba[..., 3], mask.size
+    if float(alpha.min()) > 0.99:
+        alpha = cv2.cvtColor(mask.rgba[..., :3], cv2.COLOR_RGB2GRAY)
+    # Masks are often made from the stored pixels and do not repeat the photo's orientation.
+    if mask.orientation == 1 and content.orientation >= 5 and _same_shape(size[::-1], content.size):
+        alpha, size = UPRIGHT[content.orientation](alpha), size[::-1]
+    if not _same_shape(size, content.size):
+        raise InputError(
+            f"The mask {path} has {size[0]} × {size[1]} pixels, its photo {content.size[0]} × {content.size[1]}.",
+            "Make the mask in the shape of the photo.",
+        )
+    height, width = content.rgba.shape[:2]
+    shrinks = alpha.shape[0] > height
+    return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _touches_border(alpha: np.ndarray) -> bool:
+    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+    return float((border > 0.5).mean()) > 0.005
+
+
+def _project_grid(view: Intrinsics, camera: Intrinsics, photo_from_view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the pixels of a view lie in the photo: x and y (S, S) float32 as OpenCV counts, pixel centres at +0."""
+    x = (np.arange(view.width, dtype=np.float32) + 0.5 - view.cx) / view.fx
+    y = (np.arange(view.height, dtype=np.float32)[:, None] + 0.5 - view.cy) / view.fy
+    right, down, forward = (np.float32(row[0]) * x + np.float32(row[1]) * y + np.float32(row[2])
+                            for row in photo_from_view)
+    # What lies behind the photo's camera is on no photo.
+    seen = forward > 1e-3
+    depth = np.where(seen, forward, 1)
+    in_photo = [np.where(seen, focal * side / depth + centre - 0.5, -1e4).astype(np.float32)
+                for side, focal, centre in ((right, camera.fx, camera.cx), (down, camera.fy, camera.cy))]
+    return in_photo[0], in_photo[1]
+
+
+def _samples_a_pixel(view: Intrinsics, camera: Intrinsics, photo_from_view: np.ndarray) -> int:
+    """How many photo pixels lie along a view pixel, at most, where the object is."""
+    # The object's circle is sampled, not the corners: they may look past the photo's image plane.
+    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    radius = view.width / 2 / view.fx
+    points = np.column_stack([radius * np.cos(turns), radius * np.sin(turns), np.ones(16)])
+    step = 1 / view.fx
+    largest = 1.0
+    for offset in ((step, 0, 0), (0, step, 0)):
+        here, there = points @ photo_from_view.T, (points + offset) @ photo_from_view.T
+        front = (here[:, 2] > 0.1) & (there[:, 2] > 0.1)
+        moved = (there[:, :2] / there[:, 2:] - here[:, :2] / here[:, 2:]) * (camera.fx, camera.fy)
+        if front.any():
+            largest = max(largest, float(np.linalg.norm(moved[front], axis=1).max()))
+    return min(math.ceil(largest - 0.1), max(1, 4096 // view.width))
