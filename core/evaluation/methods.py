@@ -1,4 +1,4 @@
-"""The methods that can be evaluated: the product as users get it, its two sources of poses alone, and the hull."""
+"""The methods that can be evaluated: the product as users get it, its two sources of poses alone, and peers."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from ..search import search_poses
 from .baselines import visual_hull
 from .protocol import Outcome, Predict
 from .sets import EvaluationObject
+from .sfm import structure_from_motion
 
 SEARCH_VIEW_SIZE = 128  # pixels of the canonical views where no network says what it wants
 
@@ -83,8 +84,13 @@ def hull(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
     return run
 
 
+def colmap(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
+    """Structure from motion, as a peer."""
+    return structure_from_motion
+
+
 METHODS: dict[str, Callable[[Options, Sequence[EvaluationObject]], Predict]] = {
-    "product": product, "pnp": pnp, "search": search, "hull": hull,
+    "product": product, "pnp": pnp, "search": search, "hull": hull, "colmap": colmap,
 }
 
 
