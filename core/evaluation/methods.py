@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras import Camera
+from ..errors import InputError
 from ..mesh import extract_mesh
 from ..photos import View, canonical_view, load_photos
 from ..pnp import solve_pnp
@@ -54,7 +56,10 @@ def pnp(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
         problem = pnp_input(prediction, views, model.config.patches)
         solution = solve_pnp(problem.points, problem.rays, problem.weights, distance=problem.distance)
         poses = reference_first(solution.world_to_camera.double().numpy(), float(problem.distance[0]))
-        mesh = None if options.poses_only else extract_mesh(model.field(prediction))
+        mesh = None
+        if not options.poses_only:
+            with contextlib.suppress(InputError):  # no surface: the poses still count
+                mesh = extract_mesh(model.field(prediction))
         return Outcome(photo_cameras(views, poses, np.ones(len(views))), mesh)
 
     return run
