@@ -98,7 +98,7 @@ class PFLRM_PG_scene(bpy.types.PropertyGroup):
         max=2.79, subtype="ANGLE",
     )
     face_limit: IntProperty(
-        name="Most Faces", description="Simplify the mesh to this number of triangles; 0 keeps them all", default=0,
+        name="Face Limit", description="Simplify the mesh to this number of triangles; 0 keeps them all", default=0,
         min=0, soft_max=500_000, step=1000,
     )
     placement: EnumProperty(

@@ -200,7 +200,6 @@ def _deliver(run: Run) -> None:
         return
     # In the other modes Blender's undo remembers that mode's data only, and would lose the result.
     if not bpy.app.background and bpy.context.mode != "OBJECT":
-        run.stage, run.fraction = "Done: go to Object Mode to receive it", 1.0
         return
     assert run.result is not None
     try:

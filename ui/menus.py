@@ -24,8 +24,8 @@ class PFLRM_MT_photo(bpy.types.Menu):
         row.enabled = index > 0
         row.operator("pflrm.photo_reference", icon="SOLO_ON").index = index
         for label, direction, icon, possible in (
-            ("Move Back", "UP", "TRIA_UP", index > 0),
-            ("Move On", "DOWN", "TRIA_DOWN", index < last),
+            ("Move Earlier", "UP", "TRIA_UP", index > 0),
+            ("Move Later", "DOWN", "TRIA_DOWN", index < last),
         ):
             row = layout.row()
             row.enabled = possible

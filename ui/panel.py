@@ -107,17 +107,21 @@ def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     if addon is not None:
         body.prop(addon.preferences, "device")
     if properties.photos:
-        column = body.column(heading="Masks")
+        column = body.column()
         for photo in properties.photos:
-            column.prop(photo, "mask", text=photo.name)
+            column.prop(photo, "mask", text=f"Mask of {photo.name}")
 
 
 def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     run = session.state.run
     if run is not None:
-        layout.progress(text=f"{run.stage}   {run.fraction:.0%}", factor=run.fraction)
+        left = None
+        if run.result is None:
+            layout.progress(text=f"{run.stage}   {run.fraction:.0%}", factor=run.fraction)
+            left = run.seconds_left()
+        else:
+            paragraph(layout, context, "The result is ready: go to Object Mode to receive it.", "INFO")
         row = layout.row()
-        left = run.seconds_left()
         row.label(text="" if left is None else f"{left:.0f} s left")
         row.operator("pflrm.cancel", icon="X")
         return

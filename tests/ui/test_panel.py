@@ -141,6 +141,14 @@ def test_a_run_shows_its_stage_and_can_be_cancelled(listed, monkeypatch):
     assert "pflrm.reconstruct" not in layout.record["operators"]
 
 
+def test_a_result_that_waits_for_object_mode_says_so(listed, monkeypatch, result_file):
+    run = session.Run(listed.session_uid, "Robot", 1.0, (0, 0, 0), True, 0.0, result=scenes.load_result(result_file))
+    monkeypatch.setattr(session.state, "run", run)
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "go to Object Mode" in layout.words()
+    assert "pflrm.cancel" in layout.record["operators"]
+
+
 def test_an_error_is_said_with_its_remedy_and_a_report(listed, monkeypatch):
     monkeypatch.setattr(session.state, "notice", session.Notice("ERROR", "The device is full.", "Use Draft."))
     layout = drawn(panel.PFLRM_PT_main.draw)
