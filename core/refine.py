@@ -23,7 +23,7 @@ from .photos import View
 
 SOLID = 4.0  # raw density of a voxel that is surely matter; see GridDecoder
 CARVE_WIDTH = 0.02  # softness of a silhouette, in units of a view's width
-HULL_BIAS = 3.0  # log odds of matter inside all silhouettes, before the network's field is asked
+HULL_BIAS = 4.0  # log odds of matter inside all silhouettes, before the network's field is asked
 COLOUR_RATE = 0.1
 DENSITY_RATE = 0.15
 

@@ -31,8 +31,9 @@ def main(blend: Path, picture: Path) -> None:
     scene.render.film_transparent = True
     scene.view_settings.view_transform = "Standard"
     scene.world = light()
+    scene.timeline_markers.clear()  # they would switch cameras under the renders
     collection = next(c for c in bpy.data.collections if "pflrm_run" in c)
-    cameras = sorted((o for o in collection.all_objects if o.type == "CAMERA"), key=lambda camera: camera.name)
+    cameras = [o for o in collection.all_objects if o.type == "CAMERA"]
     mesh = next(o for o in collection.all_objects if o.type == "MESH")
     above = [outlined(scene, camera) for camera in cameras]
     below = [from_side(scene, mesh, cameras[0], degrees) for degrees in SIDES]
