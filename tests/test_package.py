@@ -11,7 +11,7 @@ import pytest
 from pflrm.tests.build_extension import build
 
 HERE = Path(__file__).resolve().parent
-LARGEST = 40_000_000  # bytes
+LARGEST = 60_000_000  # bytes
 
 
 @pytest.fixture(scope="module")
