@@ -41,8 +41,8 @@ class Tokenizer(nn.Module):
         positions = F.interpolate(self.positions[None], tokens.shape[-2:], mode="bilinear", align_corners=False)
         x = (tokens + positions).flatten(2).transpose(1, 2)  # (B·V, N, D)
         codes = self.intrinsics(intrinsics)  # (B, V, D)
-        roles = torch.stack([self.reference_code] + [self.source_code] * (count - 1))  # view 1 is the reference
-        codes = (codes + roles).flatten(0, 1)
+        roles = torch.cat([self.reference_code[None], self.source_code.expand(count - 1, -1)])
+        codes = (codes + roles).flatten(0, 1)  # the first view is the reference
         for block in self.blocks:
             x = block(x, codes)
         return self.norm(x).unflatten(0, (batch, count))

@@ -18,7 +18,9 @@ class Optimiser:
 
     def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, average_decay: float = 0.998) -> None:
         self.model = model
-        matrices, decayed, plain = [], [], []
+        matrices: list[nn.Parameter] = []
+        decayed: list[nn.Parameter] = []
+        plain: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2 and "blocks" in name and "modulation" not in name:
                 matrices.append(parameter)
