@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,33 +39,34 @@ class Batch:
     own_scale: torch.Tensor  # (B, V) own depth over world depth; 1 for view 0
 
 
-def poses_of(views: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def poses_of(views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """The ground truth that follows from a table of canonical views (B, V, VIEW_FIELDS).
 
-    :returns: normalised intrinsics (B, V, 4), world_to_camera (B, V, 4, 4), own_scale (B, V), and the length of the
-        object's unit in the world (B,).
+    :returns: float32 normalised intrinsics (B, V, 4), world_to_camera (B, V, 4, 4), own_scale (B, V), and the length
+        of the object's unit in the world (B,).
     """
-    views = views.astype(np.float64)
-    rotation = views[..., TURN : TURN + 9].reshape(*views.shape[:2], 3, 3)  # camera_from_object
+    views = views.double()
+    rotation = views[..., TURN : TURN + 9].unflatten(-1, (3, 3))  # camera_from_object
     eye = views[..., EYE : EYE + 3]  # (B, V, 3)
     half_angle = views[..., HALF_ANGLE]
-    centre_depth = -np.einsum("bvk,bvk->bv", rotation[..., 2, :], eye)  # of the bounding ball's centre
-    scale = 1.0 / (np.sin(half_angle) * centre_depth)  # object units to the view's own frame
+    centre_depth = -(rotation[..., 2, :] * eye).sum(-1)  # of the bounding ball's centre
+    scale = 1.0 / (half_angle.sin() * centre_depth)  # object units to the view's own frame
     unit = scale[:, 0]
     # Camera 0 sees a point of the world at REFERENCE_ROTATION · X + (0, 0, d); the other cameras follow from there.
-    relative = rotation @ np.swapaxes(rotation[:, :1], -1, -2)  # camera v from camera 0
-    shift = np.einsum("bvij,bvj->bvi", rotation, eye[:, :1] - eye) * unit[:, None, None]
-    world_to_camera = np.zeros((*views.shape[:2], 4, 4))
-    world_to_camera[..., :3, :3] = relative @ REFERENCE_ROTATION
-    world_to_camera[..., :3, 3] = relative[..., 2] / np.sin(half_angle[:, :1, None]) + shift
+    relative = rotation @ rotation[:, :1].mT  # camera v from camera 0
+    shift = (rotation @ (eye[:, :1] - eye)[..., None])[..., 0] * unit[:, None, None]
+    world_to_camera = torch.zeros(*views.shape[:2], 4, 4, dtype=views.dtype, device=views.device)
+    world_to_camera[..., :3, :3] = relative @ torch.from_numpy(REFERENCE_ROTATION).to(views.device)
+    world_to_camera[..., :3, 3] = relative[..., 2] / half_angle[:, :1, None].sin() + shift
     world_to_camera[..., 3, 3] = 1.0
-    focal = 0.5 * CANONICAL_FILL / np.tan(half_angle)
-    centre = np.full_like(focal, 0.5)
-    return np.stack([focal, focal, centre, centre], axis=-1), world_to_camera, scale / unit[:, None], unit
+    focal = 0.5 * CANONICAL_FILL / half_angle.tan()
+    centre = torch.full_like(focal, 0.5)
+    intrinsics = torch.stack([focal, focal, centre, centre], dim=-1)
+    return intrinsics.float(), world_to_camera.float(), (scale / unit[:, None]).float(), unit.float()
 
 
 class ObjectStream:
-    """An endless stream of batches, rendered on the CPU. A batch depends on ``seed`` and its step alone.
+    """An endless stream of batches. A batch depends on ``seed`` and its step alone.
 
     :param size: pixels across a view (S), a multiple of 8; ``views``: per object (V); ``batch``: objects (B).
     :param pack: a file that ``pack.pack`` wrote: then primitives also wear its textures, and ``mesh_share`` of the
@@ -73,7 +75,8 @@ class ObjectStream:
         in the others 15 degrees.
     :param samples: rays a pixel; more give smoother edges and textures.
     :param start: the step of the first batch, to go on where a run has stopped.
-    :param workers: threads that render ahead (numba releases the GIL); 0 renders when asked.
+    :param workers: threads that work ahead (numba releases the GIL); 0 does all work when asked.
+    :param device: "cpu", or "cuda": then the tensors are on the GPU, rendered there when they are asked for.
     """
 
     def __init__(
@@ -89,25 +92,43 @@ class ObjectStream:
         samples: int = 2,
         start: int = 0,
         workers: int = 1,
+        device: str = "cpu",
     ) -> None:
         self.size, self.views, self.batch, self.seed = size, views, batch, seed
         self.min_separation, self.samples, self.start, self.workers = min_separation, samples, start, workers
+        self.device = torch.device(device)
         self._assets = load_pack(pack) if pack is not None else no_assets()
         self._mesh_share = mesh_share if len(self._assets.supports) else 0.0
+        if self.device.type == "cuda":
+            from . import gpu  # needs CUDA's libraries
+
+            self._gpu_assets = gpu.upload(self._assets)
+            self._render_on_gpu: Callable[..., None] = gpu.render_objects
 
     def batch_at(self, step: int) -> Batch:
         """The batch of one step."""
+        return self._render(self._draw(step))
+
+    def _draw(self, step: int) -> tuple[torch.Tensor, ...]:
+        """The tables of one step's objects, on the CPU."""
+        seeds = np.random.SeedSequence((self.seed, step)).generate_state(self.batch).astype(np.int64)
+        tables = empty_tables(self.batch, self.views)
+        draw_objects(seeds, *tables, self._assets, self._mesh_share, self.min_separation, self.size)
+        return tuple(torch.from_numpy(table) for table in tables)
+
+    def _render(self, tables: tuple[torch.Tensor, ...]) -> Batch:
         b, v, s = self.batch, self.views, self.size
-        seeds = np.random.SeedSequence((self.seed, step)).generate_state(b).astype(np.int64)
-        tables = empty_tables(b, v)
-        draw_objects(seeds, *tables, self._assets, self._mesh_share, self.min_separation, s)
-        rgb, image = np.empty((b, v, 3, s, s), np.float32), np.empty((b, v, 4, s, s), np.float32)
-        mask, depth = np.empty((b, v, s, s), np.float32), np.empty((b, v, s, s), np.float32)
-        render_objects(*tables, self._assets, self.samples, rgb, mask, depth, image)
+        tables = tuple(table.to(self.device, non_blocking=True) for table in tables)
+        rgb, image = (torch.empty(b, v, channels, s, s, device=self.device) for channels in (3, 4))
+        mask, depth = (torch.empty(b, v, s, s, device=self.device) for _ in range(2))
+        filled = (rgb, mask, depth, image)
+        if self.device.type == "cuda":
+            self._render_on_gpu(*tables, self._gpu_assets, self.samples, *filled)
+        else:
+            arrays = [tensor.numpy() for tensor in (*tables, *filled)]
+            render_objects(*arrays[:6], self._assets, self.samples, *arrays[6:])
         intrinsics, world_to_camera, own_scale, unit = poses_of(tables[3])
-        depth *= unit[:, None, None, None].astype(np.float32)
-        arrays = (image, rgb, mask, intrinsics, world_to_camera, depth, own_scale)
-        return Batch(*(torch.from_numpy(np.asarray(array, np.float32)) for array in arrays))
+        return Batch(image, rgb, mask, intrinsics, world_to_camera, depth * unit[:, None, None, None], own_scale)
 
     def __iter__(self) -> Iterator[Batch]:
         step = self.start
@@ -115,14 +136,18 @@ class ObjectStream:
             while True:
                 yield self.batch_at(step)
                 step += 1
+        # Threads render on the CPU; for a GPU they draw the tables, and this thread gives it the work.
+        on_cpu = self.device.type == "cpu"
+        ahead: Callable[[int], Any] = self.batch_at if on_cpu else self._draw
         with ThreadPoolExecutor(self.workers, thread_name_prefix="objects") as pool:
-            pending: deque[Future[Batch]] = deque()
+            pending: deque[Future[Any]] = deque()
             try:
                 while True:
                     while len(pending) < self.workers + 1:
-                        pending.append(pool.submit(self.batch_at, step))
+                        pending.append(pool.submit(ahead, step))
                         step += 1
-                    yield pending.popleft().result()
+                    result = pending.popleft().result()
+                    yield result if on_cpu else self._render(result)
             finally:
                 for future in pending:
                     future.cancel()

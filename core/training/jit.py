@@ -26,10 +26,11 @@ def _cache_folder() -> str:
     return str(_HERE / "__pycache__" / f"numba-{digest.hexdigest()[:16]}")
 
 
-numba.config.CACHE_DIR = _cache_folder()
+_numba: Any = numba  # its type stubs know neither of the two things that are needed here
+_numba.config.CACHE_DIR = _cache_folder()
 f32: Any = np.float32
 # Without numba's runtime arrays are not reference-counted, whose atomic operations cost 40 % of the time. Such
 # functions cannot allocate.
-device: Any = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", _nrt=False)
-host: Any = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+device: Any = _numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", _nrt=False)
+host: Any = _numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 FAR = f32(1e9)  # a distance beyond everything; infinities are not allowed under fastmath

@@ -99,7 +99,7 @@ def _probe_pixel(header, primitives, assets, view, row, column):
     return t < FAR
 
 
-@host
+@device
 def probe_row(header, primitives, assets, view, row, span):
     """Fill ``span`` (2,) with the first and last column of the probe's row that see the object, or −1."""
     span[0], span[1] = -1, -1
