@@ -30,11 +30,12 @@ test: $(VENV)/ready
 	$(BIN)/python -m pytest
 
 package: $(VENV)/ready
-	$(BIN)/python -m tests.package dist
+	$(BIN)/python tests/build_extension.py dist
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
-	$(BIN)/mypy core pflrm_blender operators ui __init__.py __main__.py demo
+	$(BIN)/mypy core
+	$(BIN)/mypy pflrm_blender operators ui tests demo
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pflrm.tests.bench

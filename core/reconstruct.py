@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from .mesh import Mesh, extract_mesh
 from .model import PFLRM, Prediction
 from .model.pflrm import view_distance
 from .photos import Photo, View, canonical_view, load_photos
-from .pnp import solve_pnp
+from .pnp import PnPSolution, search_focal, solve_pnp
 from .refine import Observations, refine_field
 from .search import Hypothesis, confidence, search_poses
 
 Progress = Callable[[str, float], None]
 
 QUALITIES = ("draft", "standard", "best")
+EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length
 MESH_RESOLUTION = {"draft": 96, "standard": 160, "best": 256}
 
 
@@ -135,6 +136,36 @@ def reference_first(poses: np.ndarray, distance: float) -> np.ndarray:
     return np.concatenate([reference_pose(distance)[None], poses[1:]])
 
 
+def residual(solver: PnPInput, solution: PnPSolution) -> float:
+    """How badly the network's points explain the source views: weighted root mean square in units of the rays' spread.
+
+    Points that know nothing of the poses leave a third or more: the robust cost bounds what a wrong point adds.
+    """
+    weights = solver.weights[1:, :, None]
+    total = weights.sum(1, keepdim=True).clamp(min=1e-6)
+    centred = solver.rays[1:] - (weights * solver.rays[1:]).sum(1, keepdim=True) / total
+    spread = (weights * centred.square()).sum()
+    return float(torch.sqrt(2 * solution.cost[1:].sum() / spread.clamp(min=1e-9)))
+
+
+def settle_focal(model: PFLRM, photos: Sequence[Photo], size: int) -> list[View]:
+    """Canonical views under the focal length that the network's points explain best, where no photo tells it.
+
+    One factor is sought for all photos, as if one camera took them. A network whose points do not explain the views
+    has no say in it.
+    """
+    views = [canonical_view(photo, size) for photo in photos]
+    if len(photos) < 2 or any(photo.focal_source != "assumed" for photo in photos):
+        return views
+    solver = pnp_input(predict(model, views), views, model.config.patches)
+    solution = solve_pnp(solver.points, solver.rays, solver.weights, distance=solver.distance)
+    if residual(solver, solution) > EXPLAINED:
+        return views
+    factor, _ = search_focal(solver.points[1:], solver.rays[1:], solver.weights[1:], distance=solver.distance[1:])
+    scaled = [replace(photo, intrinsics=photo.intrinsics.with_focal_scaled(factor)) for photo in photos]
+    return [canonical_view(photo, size) for photo in scaled]
+
+
 def predict_poses(
     model: PFLRM, views: Sequence[View], options: Options, progress: Callable[[float], None],
 ) -> tuple[list[Hypothesis], Prediction]:
@@ -182,7 +213,7 @@ def reconstruct(
         )
     with stage("Loading Model", 0.1):
         model = models.get(options.weights, choose_device(options.device))
-        views = [canonical_view(photo, model.config.image_size) for photo in loaded]
+        views = settle_focal(model, loaded, model.config.image_size)
     with stage("Finding Poses", 0.15):
         hypotheses, prediction = predict_poses(
             model, views, options, lambda share: progress("Finding Poses", 0.15 + 0.35 * share)

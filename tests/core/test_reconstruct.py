@@ -1,0 +1,190 @@
+"""The pipeline from files to a result, with a tiny random network: what comes out must hold whatever it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from pflrm.core.checkpoint import save_checkpoint
+from pflrm.core.errors import CancelledError, InputError, RuntimeMissingError
+from pflrm.core.model import CONFIGS, PFLRM
+from pflrm.core.pnp import solve_pnp
+from pflrm.core.reconstruct import (
+    EXPLAINED,
+    ModelCache,
+    Options,
+    PnPInput,
+    Reconstruction,
+    choose_device,
+    reconstruct,
+    residual,
+    save_result,
+)
+from scipy.spatial.transform import Rotation
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_checkpoint(path, PFLRM(CONFIGS["tiny"]), {"purpose": "test"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A standing box with differently coloured sides, drawn with OpenCV from around it, on transparent ground."""
+    folder = tmp_path_factory.mktemp("photos")
+    corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.3, 0.3) for z in (-0.9, 0.9)])
+    sides = [((0, 1, 3, 2), (40, 40, 220)), ((4, 5, 7, 6), (220, 60, 40)), ((0, 1, 5, 4), (60, 200, 60)),
+             ((2, 3, 7, 6), (30, 200, 220)), ((0, 2, 6, 4), (90, 90, 90)), ((1, 3, 7, 5), (230, 230, 230))]
+    paths = []
+    for index, azimuth in enumerate((0.0, 70.0, 170.0)):
+        turn = Rotation.from_euler("xz", [20, azimuth], degrees=True).as_matrix()
+        rotation = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]) @ turn
+        camera = corners @ rotation.T + [0.1, 0.0, 4.0]
+        pixels = (camera[:, :2] / camera[:, 2:] * 1.2 * SIZE + SIZE / 2).astype(np.int32)
+        image = np.zeros((SIZE, SIZE, 4), np.uint8)
+        for face, colour in sorted(sides, key=lambda side: -camera[list(side[0]), 2].mean()):
+            cv2.fillConvexPoly(image, pixels[list(face)], (*colour, 255))
+        paths.append(folder / f"side {index}.png")
+        cv2.imwrite(str(paths[-1]), image)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def run(weights: Path) -> Callable[..., Reconstruction]:
+    models = ModelCache()
+
+    def call(photos: list[Path], **options: object) -> Reconstruction:
+        chosen = Options(quality="draft", weights=weights, device="cpu", mesh_resolution=32)
+        return reconstruct(photos, replace(chosen, **options), models=models, progress=lambda stage, share: None)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def result(run: Callable[..., Reconstruction], photos: list[Path]) -> Reconstruction:
+    return run(photos)
+
+
+def test_cameras_are_rigid_and_look_at_the_object(result: Reconstruction, photos: list[Path]) -> None:
+    assert [camera.file for camera in result.cameras] == [str(path) for path in photos]
+    for camera in result.cameras:
+        rotation = camera.world_to_camera[:3, :3]
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+        assert np.linalg.det(rotation) > 0
+        origin = camera.intrinsics.matrix() @ camera.world_to_camera[:3, 3]
+        assert origin[2] > 0
+        pixel = origin[:2] / origin[2]
+        assert ((pixel > 0) & (pixel < SIZE)).all()
+        assert 0 <= camera.confidence <= 1
+
+
+def test_the_reference_defines_the_world(result: Reconstruction) -> None:
+    """The first camera stands in front of the object (−y); canonical rotation undone, it still sees up as up."""
+    matrix = result.cameras[0].world_to_camera
+    position = -matrix[:3, :3].T @ matrix[:3, 3]
+    assert position[0] == pytest.approx(0, abs=1e-6)
+    assert position[2] == pytest.approx(0, abs=1e-6)
+    assert position[1] < -1
+    assert matrix[1, 2] < -0.9
+
+
+def test_mesh_lies_in_the_box_with_colours(result: Reconstruction) -> None:
+    assert result.mesh is not None
+    assert np.abs(result.mesh.vertices).max() <= 1.7
+    assert result.mesh.colours.min() >= 0
+    assert result.mesh.colours.max() <= 1
+
+
+def test_the_same_seed_gives_the_same_result(
+    run: Callable[..., Reconstruction], photos: list[Path], result: Reconstruction
+) -> None:
+    again = run(photos)
+    for one, other in zip(result.cameras, again.cameras, strict=True):
+        np.testing.assert_allclose(one.world_to_camera, other.world_to_camera, atol=1e-6)
+
+
+def test_poses_only_leaves_the_mesh_out(run: Callable[..., Reconstruction], photos: list[Path]) -> None:
+    result = run(photos[:2], poses_only=True)
+    assert result.mesh is None
+    assert len(result.cameras) == 2
+
+
+def test_one_photo_is_allowed_and_says_what_is_lost(run: Callable[..., Reconstruction], photos: list[Path]) -> None:
+    result = run(photos[:1])
+    assert len(result.cameras) == 1
+    assert result.mesh is not None
+    assert any("One photo" in warning for warning in result.warnings)
+
+
+def test_result_file_has_the_promised_arrays_and_no_pickle(result: Reconstruction, tmp_path: Path) -> None:
+    save_result(tmp_path / "result.npz", result)
+    with np.load(tmp_path / "result.npz", allow_pickle=False) as arrays:
+        assert arrays["world_to_camera"].shape == (3, 4, 4)
+        assert arrays["intrinsics"].shape == (3, 4)
+        assert arrays["size"].tolist() == [[SIZE, SIZE]] * 3
+        assert str(arrays["files"][1]).endswith("side 1.png")
+        assert arrays["faces"].max() < len(arrays["vertices"])
+        assert len(arrays["colours"]) == len(arrays["normals"]) == len(arrays["vertices"])
+
+
+def test_progress_rises_and_can_cancel(weights: Path, photos: list[Path]) -> None:
+    options = Options(quality="draft", weights=weights, device="cpu", mesh_resolution=32)
+    shares: list[float] = []
+
+    def watch(stage: str, share: float) -> None:
+        shares.append(share)
+
+    def stop(stage: str, share: float) -> None:
+        if share > 0.4:
+            raise CancelledError("Cancelled.")
+
+    reconstruct(photos[:2], options, models=ModelCache(), progress=watch)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    with pytest.raises(CancelledError):
+        reconstruct(photos[:2], options, models=ModelCache(), progress=stop)
+
+
+def test_changed_weights_are_loaded_again(tmp_path: Path) -> None:
+    path, models = tmp_path / "weights.safetensors", ModelCache()
+    save_checkpoint(path, PFLRM(CONFIGS["tiny"]), {})
+    first = models.get(path, "cpu")
+    assert models.get(path, "cpu") is first
+    path.unlink()
+    with pytest.raises(InputError):
+        models.get(path, "cpu")
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(InputError, match="quality"):
+        Options(quality="splendid")
+    with pytest.raises(InputError, match="resolution"):
+        Options(mesh_resolution=5)
+    with pytest.raises(RuntimeMissingError, match="abacus"):
+        choose_device("abacus")
+
+
+def test_residual_tells_points_that_explain_from_points_that_do_not() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(3, 64, 3, generator=generator) * 2 - 1
+    rotations = torch.tensor(Rotation.random(3, random_state=1).as_matrix()).float()
+    camera = points @ rotations.transpose(1, 2) + torch.tensor([0.0, 0.0, 3.0])
+    rays, ones, distance = camera[..., :2] / camera[..., 2:], torch.ones(3, 64), torch.full((3,), 3.0)
+
+    def of(points: torch.Tensor) -> float:
+        return residual(
+            PnPInput(points, rays, ones, distance), solve_pnp(points, rays, ones, distance=distance)
+        )
+
+    assert of(points) < 0.01
+    assert of(points[:, torch.randperm(64, generator=generator)]) > EXPLAINED
