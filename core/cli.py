@@ -39,7 +39,6 @@ def parser() -> argparse.ArgumentParser:
     add("--weights", metavar="FILE", help="other weights than the bundled ones")
     add("--seed", type=int, metavar="N", help="another seed gives another search; default: 0")
     add("--mesh-resolution", type=int, metavar="N", help="cells of the grid along each side")
-    add("--face-limit", type=int, metavar="N", help="simplify the mesh to at most this many faces")
     add("--json", action="store_true", help="print one JSON object a line instead of words")
     return program
 

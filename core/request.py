@@ -173,5 +173,4 @@ _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "intrinsics": _path,
     "weights": _path,
     "mesh_resolution": _integer(16, 1024),
-    "face_limit": _integer(4, 10_000_000),
 }

@@ -18,12 +18,13 @@ import bpy
 from . import job
 from .errors import PflrmError
 from .properties import machine
-from .scene import Result, ResultError, apply_result, load_result
+from .scene import LEAST_FACES, Result, ResultError, apply_result, load_result
 
-OPTIONS = (
+_WORKER_OPTIONS = (
     "quality", "poses_only", "device", "seed", "focal_35mm", "fov", "masks", "intrinsics", "weights",
-    "mesh_resolution", "face_limit",
+    "mesh_resolution",
 )  # fmt: skip
+OPTIONS = (*_WORKER_OPTIONS, "face_limit")  # what a command line or a manifest may say about a run
 
 StrPath = str | os.PathLike[str]
 
@@ -36,6 +37,7 @@ def reconstruct(
     size: float = 1.0,
     location: Sequence[float] = (0.0, 0.0, 0.0),
     on_floor: bool = True,
+    face_limit: int | None = None,
     on_progress: Callable[[str, float], None] | None = None,
     interpreter: str = "",
     cameras_file: StrPath | None = None,
@@ -52,23 +54,27 @@ def reconstruct(
     :param size: length of the object's longest side in scene units.
     :param location: where the object stands in the world.
     :param on_floor: put the object's lowest point at ``location``, rather than its middle.
+    :param face_limit: simplify the mesh to this many triangles at most, see ``scene.apply_result``.
     :param on_progress: is called with the stage and the fraction of the whole; what it raises cancels the run.
     :param interpreter: the worker's Python; the preferences' if empty, see ``runtime.find_interpreter``.
     :param cameras_file: also write the cameras there, as cameras.json.
-    :param mesh_file: also write the mesh there, as .ply, .obj or .glb.
+    :param mesh_file: also write the mesh there, as .ply, .obj or .glb, with all its faces.
     :param options: ``quality`` ("draft", "standard", "best"), ``poses_only``, ``device`` ("auto", "cpu", "cuda",
         "mps"), ``seed``, ``focal_35mm`` (millimetres) or ``fov`` (degrees across the longer side), ``masks`` (a file
         for each photo), ``intrinsics`` (a file in the form of cameras.json), ``weights`` (a file),
-        ``mesh_resolution``, ``face_limit``. None stands for the default.
+        ``mesh_resolution``. None stands for the default.
     :returns: the names of what was made.
     :raises PflrmError: with a message, a remedy and the kind of failure; the scene is as it was.
     :raises TypeError: there is no such option, or ``photos`` is no list.
     """
-    unknown = set(options) - set(OPTIONS)
+    unknown = set(options) - set(_WORKER_OPTIONS)
     if unknown:
         raise TypeError(f"There is no option {', '.join(sorted(unknown))}; the options are {', '.join(OPTIONS)}.")
     if isinstance(photos, (str, os.PathLike)):
         raise TypeError("The photos are a list of files, also if there is only one.")
+    if face_limit is not None and (not isinstance(face_limit, int) or face_limit < LEAST_FACES):
+        message = f"The option face_limit is {face_limit!r}."
+        raise PflrmError("input", message, f"Give a whole number of at least {LEAST_FACES}, or none.")
     preferences = machine()
     defaults = {"device": preferences.device, "weights": preferences.weights or None}
     given = {option: value for option, value in options.items() if value is not None}
@@ -85,7 +91,7 @@ def reconstruct(
         data = load_result(Path(event["path"]))
         return apply_result(
             scene or bpy.context.scene, data, name or default_name(files), size=size, location=location,
-            on_floor=on_floor,
+            on_floor=on_floor, face_limit=face_limit,
         )  # fmt: skip
     except ResultError as error:
         raise PflrmError("failure", str(error), "Run it again.") from error

@@ -139,7 +139,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--weights", metavar="FILE", help="other weights than the bundled ones")
     add("--seed", type=int, metavar="N", help="another seed gives another search; default: 0")
     add("--mesh-resolution", type=int, metavar="N", help="cells of the grid along each side")
-    add("--face-limit", type=int, metavar="N", help="simplify the mesh to at most this many faces")
+    add("--face-limit", type=int, metavar="N", help="simplify the mesh in Blender to this many triangles at most")
     add("--json", action="store_true", help="print one JSON object a line instead of words")
 
 

@@ -50,11 +50,16 @@ def save_blend(path: Path) -> None:
 
 
 def export_glb(path: Path) -> None:
-    """Export the scene's meshes and cameras with Blender's own exporter.
+    """Export the scene's meshes, as their modifiers leave them, and cameras with Blender's own exporter.
 
     :raises PflrmError: it cannot be written.
     """
-    _write(path, lambda part: bpy.ops.export_scene.gltf(filepath=str(part), export_format="GLB", export_cameras=True))
+    _write(
+        path,
+        lambda part: bpy.ops.export_scene.gltf(
+            filepath=str(part), export_format="GLB", export_cameras=True, export_apply=True
+        ),
+    )
 
 
 def _write(path: Path, save: Callable[[Path], object]) -> None:

@@ -98,7 +98,8 @@ class PFLRM_PG_scene(bpy.types.PropertyGroup):
         max=2.79, subtype="ANGLE",
     )
     face_limit: IntProperty(
-        name="Face Limit", description="Simplify the mesh to this number of triangles; 0 keeps them all", default=0,
+        name="Face Limit", default=0,
+        description="Simplify the mesh to this many triangles at most, with a Decimate modifier; 0 keeps them all",
         min=0, soft_max=500_000, step=1000,
     )
     placement: EnumProperty(

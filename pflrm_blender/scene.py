@@ -26,6 +26,7 @@ from mathutils import Matrix
 from . import photo_images
 
 COLOUR_ATTRIBUTE = "Color"
+LEAST_FACES = 4  # of a closed mesh: a tetrahedron
 _BLENDER_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 _RADII_ACROSS = 2.0  # the object's size in units of the result, where no mesh tells better
 _SQUARE_PIXEL_TOLERANCE = 1e-3  # a difference of fx and fy beyond this share shows at the photo's edge
@@ -110,6 +111,7 @@ def apply_result(
     size: float = 1.0,
     location: Sequence[float] = (0.0, 0.0, 0.0),
     on_floor: bool = True,
+    face_limit: int | None = None,
 ) -> Result:
     """Build the cameras and the mesh of a result in a new collection of the scene.
 
@@ -117,10 +119,12 @@ def apply_result(
     :param size: length of the object's longest side in scene units; of its bounding sphere's diameter without a mesh.
     :param location: where the object stands in the world.
     :param on_floor: put the mesh's lowest point at ``location`` rather than the middle of the object.
+    :param face_limit: give a mesh with more triangles a Decimate modifier that keeps this many at most. It stays live:
+        the artist can change its ratio, apply it or remove it.
     """
     builder = _Builder(scene, data, f"PF-LRM {name}")
     try:
-        return builder.build(size, location, on_floor)
+        return builder.build(size, location, on_floor, face_limit)
     except BaseException:
         builder.take_back()
         raise
@@ -148,6 +152,13 @@ def root_of(collection: bpy.types.Collection) -> bpy.types.Object | None:
 def mesh_of(collection: bpy.types.Collection) -> bpy.types.Object | None:
     """The mesh of a result, if it has one."""
     return next((item for item in collection.objects if item.type == "MESH"), None)
+
+
+def faces_of(mesh: bpy.types.Object) -> int:
+    """How many faces of a result's mesh the artist sees: those that its face limit leaves."""
+    limit = next((modifier for modifier in mesh.modifiers if modifier.type == "DECIMATE"), None)
+    seen = limit.face_count if limit is not None and limit.show_viewport else 0  # 0 until it is first evaluated
+    return seen or len(mesh.data.polygons)
 
 
 def fit_background(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
@@ -185,7 +196,7 @@ class _Builder:
         self.made: list[bpy.types.ID] = []
         self.camera_before = scene.camera
 
-    def build(self, size: float, location: Sequence[float], on_floor: bool) -> Result:
+    def build(self, size: float, location: Sequence[float], on_floor: bool, face_limit: int | None) -> Result:
         mesh_data = self.data.mesh
         extent, lowest = _RADII_ACROSS, 0.0
         if mesh_data is not None and len(mesh_data.vertices):
@@ -200,6 +211,8 @@ class _Builder:
         mesh = None
         if mesh_data is not None:
             mesh = self._make_object(collection, root, self.title, self._make_mesh(mesh_data), lift)
+            if face_limit is not None:
+                _limit_faces(mesh, face_limit)
         cameras = [self._make_camera(collection, root, index, lift, scale) for index in range(len(self.data.files))]
         self._show_cameras(cameras)
         collection["pflrm_run"] = 1 + max((run.get("pflrm_run", 0) for run in bpy.data.collections), default=0)
@@ -342,6 +355,14 @@ class _Builder:
         if len(colours):
             material.diffuse_color = (*_linear_from_srgb(colours.mean(axis=0)), 1.0)
         return material
+
+
+def _limit_faces(mesh: bpy.types.Object, limit: int) -> None:
+    faces = len(mesh.data.polygons)
+    if faces > limit:
+        modifier = mesh.modifiers.new("Face Limit", "DECIMATE")
+        modifier.ratio = limit / faces
+        modifier.use_collapse_triangulate = True
 
 
 def _linear_from_srgb(values: np.ndarray) -> np.ndarray:

@@ -46,6 +46,7 @@ class Run:
     location: tuple[float, float, float]
     on_floor: bool
     started: float
+    face_limit: int | None = None
     stage: str = "Starting"
     fraction: float = 0.0
     result: scenes.ResultData | None = None  # arrived while the artist is in another mode than Object Mode
@@ -96,8 +97,6 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
         options["focal_35mm"] = properties.focal_35mm
     elif properties.focal == "ANGLE":
         options["fov"] = math.degrees(properties.fov)
-    if properties.face_limit and not poses_only:
-        options["face_limit"] = properties.face_limit
     if here.weights:
         options["weights"] = here.weights
     return {"photos": [str(path_of(photo)) for photo in photos], "options": options}
@@ -123,6 +122,7 @@ def start(scene: bpy.types.Scene, *, poses_only: bool) -> None:
         location=tuple(scene.cursor.location) if properties.placement == "CURSOR" else (0.0, 0.0, 0.0),
         on_floor=properties.on_floor,
         started=time.monotonic(),
+        face_limit=properties.face_limit or None,
     )
     for photo in properties.photos:
         photo.problem = ""
@@ -204,7 +204,8 @@ def _deliver(run: Run) -> None:
     assert run.result is not None
     try:
         result = scenes.apply_result(
-            scene, run.result, run.name, size=run.size, location=run.location, on_floor=run.on_floor
+            scene, run.result, run.name, size=run.size, location=run.location, on_floor=run.on_floor,
+            face_limit=run.face_limit,
         )
     except Exception as error:  # whatever Blender raises: the scene is as it was, and the artist must know
         message = f"The result could not be put into the scene: {error}"

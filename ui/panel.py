@@ -157,7 +157,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     cameras, mesh = scenes.cameras_of(result), scenes.mesh_of(result)
     facts = [f"{len(cameras)} cameras" if len(cameras) != 1 else "1 camera"]
     if mesh is not None:
-        facts.append(f"{len(mesh.data.polygons):,} faces".replace(",", " "))
+        facts.append(f"{scenes.faces_of(mesh):,} faces".replace(",", " "))
     facts.append(f"{result.get('pflrm_seconds', 0.0):.1f} s")
     body.label(text=" · ".join(facts))
     column = body.column(align=True)

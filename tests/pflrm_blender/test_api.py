@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import pytest
 from pflrm.pflrm_blender import api, job
+from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
 
 pytestmark = pytest.mark.usefixtures("stub_python")
@@ -29,6 +30,13 @@ def test_place_cameras_makes_no_mesh(scene, photo):
     assert result.collection == "PF-LRM Chair"
     assert result.mesh is None
     assert not [item for item in scene.objects if item.type == "MESH"]
+
+
+def test_a_face_limit_stays_live(scene, photo):
+    result = api.reconstruct([photo("front")], face_limit=6)
+    assert [modifier.type for modifier in bpy.data.objects[result.mesh].modifiers] == ["DECIMATE"]
+    assert scenes.faces_of(bpy.data.objects[result.mesh]) == 6
+    assert len(bpy.data.objects[result.mesh].data.polygons) == 8
 
 
 def test_another_scene(scene, photo):
@@ -86,6 +94,8 @@ def test_wrong_arguments(scene, photo):
         api.reconstruct([])
     with pytest.raises(PflrmError, match="quality"):
         api.reconstruct([photo("front")], quality="ultra")
+    with pytest.raises(PflrmError, match="face_limit is 3"):
+        api.reconstruct([photo("front")], face_limit=3)
     with pytest.raises(PflrmError, match="/nowhere/python"):
         api.reconstruct([photo("front")], interpreter="/nowhere/python")
 

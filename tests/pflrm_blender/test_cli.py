@@ -35,16 +35,33 @@ def test_a_blend_file_is_written(photo, tmp_path, capsys):
     assert Path(bpy.path.abspath(image.filepath)).is_file()
 
 
+def glb_document(path):
+    content = path.read_bytes()
+    assert content[:4] == b"glTF"
+    length = int.from_bytes(content[12:16], "little")
+    return json.loads(content[20 : 20 + length])
+
+
 def test_export(photo, tmp_path):
     target, exported = tmp_path / "robot.blend", tmp_path / "robot.glb"
     assert execute("reconstruct", photo("front"), "--output", target, "--export", exported) == 0
-    content = exported.read_bytes()
-    assert content[:4] == b"glTF"
-    length = int.from_bytes(content[12:16], "little")
-    document = json.loads(content[20 : 20 + length])
+    document = glb_document(exported)
     assert len(document["meshes"]) == 1
     assert len(document["cameras"]) == 1
     assert "COLOR_0" in document["meshes"][0]["primitives"][0]["attributes"]
+
+
+def test_a_face_limit_is_live_in_the_file_and_applied_in_the_export(photo, tmp_path):
+    target, exported = tmp_path / "robot.blend", tmp_path / "robot.glb"
+    words = ("reconstruct", photo("front"), "--output", target, "--export", exported, "--face-limit", "6")
+    assert execute(*words) == 0
+    document = glb_document(exported)
+    (primitive,) = document["meshes"][0]["primitives"]
+    assert document["accessors"][primitive["indices"]]["count"] == 3 * 6
+    assert "COLOR_0" in primitive["attributes"]
+    (mesh,) = (item for item in open_file(target).objects if item.type == "MESH")
+    assert len(mesh.data.polygons) == 8
+    assert [modifier.type for modifier in mesh.modifiers] == ["DECIMATE"]
 
 
 def test_an_existing_file_is_replaced_without_a_backup(photo, tmp_path):
@@ -90,6 +107,7 @@ def test_exit_codes_of_failed_runs(photo, tmp_path, capsys, behaviour, code, wor
         ("reconstruct a.png --output /nowhere/a.blend", "folder of /nowhere/a.blend does not exist"),
         ("reconstruct a.png --output a.blend --export a.fbx", "a.fbx does not end with .glb"),
         ("reconstruct a.png --output a.blend --fov 500", "fov is 500"),
+        ("reconstruct a.png --output a.blend --face-limit 0", "face_limit is 0"),
         ("reconstruct a.png --output a.blend --quality ultra", "invalid choice: 'ultra'"),
         ("reconstruct a.png", "required: --output"),
         ("batch missing.json --output out", "missing.json cannot be read"),

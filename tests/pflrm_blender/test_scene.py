@@ -162,6 +162,50 @@ class TestMesh:
         assert bpy.data.objects[result.root].scale.x == pytest.approx(1.5)
 
 
+class TestFaceLimit:
+    @pytest.fixture
+    def ball(self, tmp_path: Path, photos: list[Path]) -> scenes.ResultData:
+        """A sphere of 1280 triangles, each vertex coloured by where it is."""
+        import bmesh  # is there only after bpy
+
+        sphere = bmesh.new()
+        bmesh.ops.create_icosphere(sphere, subdivisions=4, radius=1.0)
+        vertices = np.array([vertex.co for vertex in sphere.verts], np.float32)
+        faces = np.array([[vertex.index for vertex in face.verts] for face in sphere.faces], np.int32)
+        sphere.free()
+        path = fake_result.make_result(
+            tmp_path / "ball.npz", photos, vertices=vertices, faces=faces, normals=vertices, colours=(vertices + 1) / 2
+        )
+        return scenes.load_result(path)
+
+    @pytest.mark.parametrize("limit", [1000, 200, scenes.LEAST_FACES])
+    def test_a_modifier_keeps_that_many_faces_and_their_colours(self, scene, ball, limit):
+        result = scenes.apply_result(scene, ball, "Ball", face_limit=limit)
+        made = bpy.data.objects[result.mesh]
+        assert len(made.data.polygons) == 1280
+        assert [modifier.type for modifier in made.modifiers] == ["DECIMATE"]
+        seen = made.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+        assert 0.98 * limit <= len(seen.polygons) <= limit
+        assert scenes.faces_of(made) == len(seen.polygons)
+        assert {len(polygon.vertices) for polygon in seen.polygons} == {3}
+        if limit >= 200:
+            colours = np.array([colour.color_srgb[:3] for colour in seen.color_attributes["Color"].data])
+            places = np.array([vertex.co for vertex in seen.vertices])
+            assert np.abs(colours - (places + 1) / 2).max() < 0.05
+        assert seen.materials[0].original == made.data.materials[0]
+
+    def test_the_artist_can_lift_it(self, scene, ball):
+        made = bpy.data.objects[scenes.apply_result(scene, ball, "Ball", face_limit=200).mesh]
+        made.modifiers[0].show_viewport = False
+        assert scenes.faces_of(made) == 1280
+
+    @pytest.mark.parametrize("limit", [None, 1280, 5000])
+    def test_there_is_no_modifier_where_none_is_needed(self, scene, ball, limit):
+        made = bpy.data.objects[scenes.apply_result(scene, ball, "Ball", face_limit=limit).mesh]
+        assert not made.modifiers
+        assert scenes.faces_of(made) == 1280
+
+
 class TestTheArtistsFile:
     def test_a_second_run_leaves_the_first_alone(self, scene, result_file):
         data = scenes.load_result(result_file)

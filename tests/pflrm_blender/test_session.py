@@ -22,11 +22,11 @@ class TestRequest:
         add(extension, photos)
         chosen = extension.pflrm
         chosen.photos[1].enabled = False
-        chosen.quality, chosen.focal, chosen.fov, chosen.face_limit = "draft", "ANGLE", math.radians(60), 5000
+        chosen.quality, chosen.focal, chosen.fov = "draft", "ANGLE", math.radians(60)
         request = session.build_request(chosen, poses_only=False)
         assert request["photos"] == [str(photos[0]), str(photos[2])]
         assert request["options"] == {
-            "quality": "draft", "poses_only": False, "device": "auto", "fov": pytest.approx(60), "face_limit": 5000,
+            "quality": "draft", "poses_only": False, "device": "auto", "fov": pytest.approx(60),
         }
 
     def test_the_worker_knows_every_option(self, extension, photos):
@@ -36,7 +36,6 @@ class TestRequest:
         add(extension, photos)
         for photo in extension.pflrm.photos:
             photo.mask = str(photos[0])
-        extension.pflrm.face_limit = 5000
         for focal in ("PHOTO", "LENS", "ANGLE"):
             extension.pflrm.focal = focal
             message = {**session.build_request(extension.pflrm, poses_only=False), "output": "/tmp/result.npz"}
@@ -61,6 +60,7 @@ class TestRun:
     def test_a_result_lands_in_the_scene(self, extension, worker, photos):
         add(extension, photos)
         extension.pflrm.title, extension.pflrm.size, extension.pflrm.placement = "Robot", 0.4, "CURSOR"
+        extension.pflrm.face_limit = 6
         extension.cursor.location = (1, 2, 3)
         session.start(extension, poses_only=False)
         extension.cursor.location = (9, 9, 9)  # too late
@@ -68,6 +68,7 @@ class TestRun:
         assert extension.pflrm_result.name == "PF-LRM Robot"
         assert tuple(bpy.data.objects["PF-LRM Robot Root"].location) == (1, 2, 3)
         assert extension.pflrm_result_size == pytest.approx(0.4)
+        assert scenes.faces_of(bpy.data.objects["PF-LRM Robot"]) == 6
         assert session.state.notice.level == "WARNING"  # the worker had one
         assert "A warning from the worker." in session.state.notice.remedy
 
