@@ -9,17 +9,15 @@ Opened in Blender with the importers' default settings, all three stand as the m
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import InputError
-from .failures import explain_os_error
+from .files import MESH_SUFFIXES, write
 from .mesh import Mesh
 
-SUFFIXES = (".ply", ".obj", ".glb")
 Y_UP_FROM_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
@@ -32,10 +30,10 @@ def save_mesh(mesh: Mesh, path: Path) -> None:
     import trimesh
 
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in MESH_SUFFIXES:
         raise InputError(
             f"The mesh cannot be saved as {path.name}: the format {suffix or 'without a suffix'} is not known.",
-            f"End the file's name with one of {', '.join(SUFFIXES)}.",
+            f"End the file's name with one of {', '.join(MESH_SUFFIXES)}.",
         )
     turn = np.eye(3) if suffix == ".ply" else Y_UP_FROM_Z_UP
     colours = _linear(mesh.colours) if suffix == ".glb" else mesh.colours
@@ -48,13 +46,7 @@ def save_mesh(mesh: Mesh, path: Path) -> None:
     )
     with_normals: dict[str, Any] = {"vertex_normal" if suffix == ".ply" else "include_normals": True}
     content: Any = prepared.export(file_type=suffix[1:], **with_normals)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise explain_os_error(error, path) from error
+    write(path, lambda part: part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content))
 
 
 def _linear(colours: np.ndarray) -> np.ndarray:

@@ -6,25 +6,21 @@ The worker and the command line ask in the same words, so a wrong value gets the
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .failures import explain_os_error
+from .files import MESH_SUFFIXES, write
 
 if TYPE_CHECKING:
     from .reconstruct import ModelCache, Reconstruction
 
 QUALITIES = ("draft", "standard", "best")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-MESH_SUFFIXES = (".ply", ".obj", ".glb")
 
 Progress = Callable[[str, float], None]
-
-_partial_files: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -85,29 +81,6 @@ def fulfil(request: Request, progress: Progress, models: ModelCache) -> Reconstr
     if request.mesh and result.mesh is not None:
         save_mesh(result.mesh, request.mesh)
     return result
-
-
-def write(path: Path, save: Callable[[Path], None]) -> None:
-    """Let ``save`` write beside ``path`` and move the file there when it is complete.
-
-    :raises PflrmError: the disk is full, or the folder cannot be written to. Nothing is left behind.
-    """
-    partial = path.with_name(f"{path.stem}.part{path.suffix}")
-    _partial_files.add(partial)
-    try:
-        save(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise explain_os_error(error, path) from error
-    finally:
-        partial.unlink(missing_ok=True)
-        _partial_files.discard(partial)
-
-
-def remove_partial_files() -> None:
-    """Remove what ``write`` has begun, for a process that ends in the middle of it."""
-    for partial in list(_partial_files):
-        partial.unlink(missing_ok=True)
 
 
 def _choice(*choices: str) -> Callable[[str, Any], str]:

@@ -53,7 +53,8 @@ from typing import Any, TextIO
 
 from .errors import CancelledError, InputError, PflrmError
 from .failures import explain
-from .request import Progress, Request, fulfil, parse, remove_partial_files
+from .files import remove_partial_files
+from .request import Progress, Request, fulfil, parse
 
 PROTOCOL = 1
 PROGRESS_INTERVAL = 0.05  # seconds between two messages of one stage

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import signal
 import sys
 import traceback
@@ -202,9 +201,7 @@ def _batch(parsed: argparse.Namespace) -> int:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    print(f"PF-LRM: {report.version()}")
-    print(f"Blender: {bpy.app.version_string} with Python {platform.python_version()}")
-    print(f"System: {platform.platform()}")
+    print("\n".join(report.versions()))
     weights = sorted(WEIGHTS.glob("*.safetensors"))
     for path in weights:
         print(f"Weights: {path.name}, {path.stat().st_size / 1e6:.1f} MB")

@@ -18,16 +18,19 @@ def version() -> str:
     return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
 
 
-def text() -> str:
-    """The whole report. It names files as the messages do, and sends nothing anywhere."""
-    here = machine()
-    lines = [
+def versions() -> list[str]:
+    """What this machine runs, a fact a line."""
+    return [
         f"PF-LRM: {version()}",
         f"Blender: {bpy.app.version_string} with Python {platform.python_version()}",
         f"System: {platform.platform()}",
-        f"Device: {here.device}",
-        f"Weights: {here.weights or 'bundled'}",
     ]
+
+
+def text() -> str:
+    """The whole report. It names files as the messages do, and sends nothing anywhere."""
+    here = machine()
+    lines = [*versions(), f"Device: {here.device}", f"Weights: {here.weights or 'bundled'}"]
     checked, found = environment.report(here.interpreter), environment.find(here.interpreter)
     if checked is not None:
         lines += checked.lines()

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core import errors, request, worker  # noqa: E402
+from core import errors, files, worker  # noqa: E402
 
 
 def pipeline(asked, progress):
@@ -26,9 +26,9 @@ def pipeline(asked, progress):
     if behaviour in BEHAVIOURS:
         BEHAVIOURS[behaviour](asked, progress)
     progress("Making the Mesh", 0.9)
-    request.write(asked.output, lambda path: save(path, asked))
+    files.write(asked.output, lambda path: save(path, asked))
     if asked.cameras:
-        request.write(asked.cameras, lambda path: path.write_text(json.dumps({"photos": []})))
+        files.write(asked.cameras, lambda path: path.write_text(json.dumps({"photos": []})))
     return {"all": 1.5}
 
 
@@ -60,7 +60,7 @@ def noise(asked, progress):
 
 def half(asked, progress):
     """Stays in the middle of writing the result."""
-    request.write(asked.output, lambda path: (path.write_bytes(b"PK"), wait(asked, progress)))
+    files.write(asked.output, lambda path: (path.write_bytes(b"PK"), wait(asked, progress)))
 
 
 def stop(asked, progress):

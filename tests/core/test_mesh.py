@@ -290,6 +290,16 @@ def test_unknown_formats_and_bad_folders_are_refused(coloured_mesh: Mesh, tmp_pa
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept.ply"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(coloured_mesh: Mesh, tmp_path: Path) -> None:
+    (tmp_path / "robot.part.ply").symlink_to("/dev/full")
+    with pytest.raises(PflrmError, match=r"no space left on the disk to write .*robot\.ply") as caught:
+        save_mesh(coloured_mesh, tmp_path / "robot.ply")
+    assert caught.value.exit_code == 1
+    assert caught.value.remedy
+    assert not list(tmp_path.iterdir())
+
+
 def test_chunks_do_not_change_the_mesh(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = extract_mesh(AnalyticField(wavy_torus), resolution=40)
     monkeypatch.setattr(mesh_module, "CHUNK", 1001)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pflrm.core import failures, request
+from pflrm.core import failures, files, request
 from pflrm.core.errors import CancelledError, InputError, MemoryFullError, PflrmError, RuntimeMissingError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -256,7 +256,7 @@ def test_an_old_file_survives_a_failed_write(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(PflrmError, match="no space left"):
-        request.write(path, save)
+        files.write(path, save)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
