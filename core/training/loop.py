@@ -44,7 +44,7 @@ class Settings:
     inputs: int = 4
     rays: int = 192
     replays: int = 1
-    freeze_stem: int = 0  # 1 keeps the pretrained stem as it is, which halves the cost of a step on a CPU
+    freeze: str = ""  # "stem" or "tokenizer" keeps that part as it is, which about halves the cost of a step on a CPU
     pose_weight: float = 0.0
     distilled: float = 0.0
     muon_rate: float = 1e-3
@@ -94,8 +94,9 @@ class Trainer:
         self.settings = settings
         settings.out.mkdir(parents=True, exist_ok=True)
         self.model = start_model(settings)
-        if self.model.tokenizer.stem is not None:
-            self.model.tokenizer.stem.requires_grad_(not settings.freeze_stem)
+        parts = {"": None, "stem": self.model.tokenizer.stem, "tokenizer": self.model.tokenizer}
+        if (frozen := parts[settings.freeze]) is not None:
+            frozen.requires_grad_(False)
         self.optimiser = Optimiser(self.model, settings.muon_rate, settings.adam_rate)
         self.state_file = settings.out / "state.safetensors"
         if self.state_file.exists():
