@@ -19,7 +19,8 @@ TANGENT = 21  # of half the field of view of the camera that renders
 HALF_ANGLE = 22  # radians, of the object's cone
 VIEW_FIELDS = 23
 
-PROBE_SIZE = 48  # pixels of the coarse mask
+PROBE_SIZE = 40  # pixels of the coarse mask
+PROBES = 2  # the first sees the bounding ball, the second is the canonical view that followed, and so a closer look
 _PROBE_MARGIN = 1.04  # smooth unions and height fields may reach a little beyond the unit ball
 _PROBE_BIAS = f32(0.35)  # pixels by which a mask's edge lies beyond the centres of its outermost pixels
 FREE_SEPARATION = 15.0  # degrees between views of the objects that are not bound to the wanted separation
@@ -144,7 +145,7 @@ def _pixel_direction(view, column, row):
 
 @device
 def point_at_object(view, spans):
-    """Turn a view from its probe to the canonical view of its photo.
+    """Turn a view from its probe to the canonical view of its photo, as far as the probe's mask tells.
 
     :param view: (VIEW_FIELDS,), changed in place.
     :param spans: (PROBE_SIZE, 2) int16, first and last column of the probe's mask in each row; −1 in an empty row.

@@ -12,7 +12,7 @@ import numba.cuda
 import numpy as np
 
 from .assets import Assets
-from .cameras import PROBE_SIZE, point_at_object
+from .cameras import PROBE_SIZE, PROBES, point_at_object
 from .corruption import corrupt_pixel
 from .kernels import TILE, free_distance, probe_row, render_pixel
 
@@ -100,8 +100,9 @@ def render_objects(
     total = batch * count
     spans = cuda.device_array((batch, count, PROBE_SIZE, 2), np.int16)
     starts = cuda.device_array((batch, count, size // TILE, size // TILE), np.float32)
-    _probe[_blocks(total * PROBE_SIZE), _THREADS](headers, primitives, views, assets, spans)
-    _point[_blocks(total), _THREADS](views, spans)
+    for _ in range(PROBES):
+        _probe[_blocks(total * PROBE_SIZE), _THREADS](headers, primitives, views, assets, spans)
+        _point[_blocks(total), _THREADS](views, spans)
     _march_tiles[_blocks(total * (size // TILE) ** 2), _THREADS](headers, primitives, views, size, starts)
     _render[_blocks(total * size * size), _THREADS](
         headers, primitives, textures, views, lights, assets, starts, samples, rgb, mask, depth

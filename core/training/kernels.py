@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .cameras import EYE, PROBE_SIZE, TURN, VIEW_FIELDS, draw_views, point_at_object, ray_through
+from .cameras import EYE, PROBE_SIZE, PROBES, TURN, VIEW_FIELDS, draw_views, point_at_object, ray_through
 from .corruption import CORRUPTION_FIELDS, corrupt_pixel, draw_corruptions
 from .jit import FAR, device, f32, host
 from .lights import LAMPS, LIGHT_FIELDS, OCCLUSION, SHADOWS, draw_lights, shade
@@ -296,9 +296,10 @@ def draw_objects(
 def _render_view(header, primitives, textures, assets, light, corruption, view, samples, rgb, mask, depth, image):
     size = mask.shape[0]
     spans = np.empty((PROBE_SIZE, 2), np.int16)
-    for row in range(PROBE_SIZE):
-        probe_row(header, primitives, assets, view, row, spans[row])
-    point_at_object(view, spans)
+    for _ in range(PROBES):
+        for row in range(PROBE_SIZE):
+            probe_row(header, primitives, assets, view, row, spans[row])
+        point_at_object(view, spans)
     starts = np.empty(size // TILE, np.float32)
     for row in range(size):
         if row % TILE == 0:
