@@ -1,4 +1,3 @@
-# mypy: disable-error-code="valid-type"
 """The list of photos: add, order, remove."""
 
 from __future__ import annotations

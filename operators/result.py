@@ -1,4 +1,3 @@
-# mypy: disable-error-code="valid-type"
 """After a run: look through the cameras, render at the photos' size, see the colours."""
 
 from __future__ import annotations

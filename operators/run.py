@@ -33,6 +33,7 @@ class _Start(bpy.types.Operator):
             return {"FINISHED"}
         session.wait()
         notice = session.state.notice
+        assert notice is not None  # every end of a run leaves one
         self.report({notice.level}, f"{notice.text} {notice.remedy}".strip())
         return {"CANCELLED" if notice.level == "ERROR" else "FINISHED"}
 

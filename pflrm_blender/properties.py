@@ -1,4 +1,3 @@
-# mypy: disable-error-code="valid-type"
 """What a scene remembers: its photos, how to reconstruct them, and which result is in front of the artist.
 
 What belongs to the machine rather than to the scene (interpreter, weights, device) is read from the preferences, so

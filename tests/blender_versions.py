@@ -13,6 +13,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="pflrm-", ignore_cleanup_errors=True)
 os.environ["BLENDER_USER_RESOURCES"] = str(Path(_FOLDER.name, "user"))  # before bpy: its own preferences and extensions
@@ -32,7 +33,7 @@ def install(archive: Path) -> None:
     assert not addon_utils._extensions_warnings_get(), addon_utils._extensions_warnings_get()
 
 
-def worst_pixel(scene: bpy.types.Scene, data: object, result: object) -> float:
+def worst_pixel(scene: bpy.types.Scene, data: Any, result: Any) -> float:
     """The largest distance in pixels between where the photo and where Blender's camera see a vertex."""
     mesh, worst = bpy.data.objects[result.mesh], 0.0
     for index, name in enumerate(result.cameras):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ def imports_of(path: Path) -> Iterator[tuple[int, str, bool]]:
                 yield node.lineno, (*folder, *name.split("."))[0], True
 
 
-def offences(room: str, allowed: set[str] | None, relative: bool) -> list[str]:
+def offences(room: str, allowed: Collection[str] | None, relative: bool) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{line} imports {name}"
         for path in files_of(room)

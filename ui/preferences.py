@@ -1,4 +1,3 @@
-# mypy: disable-error-code="valid-type"
 """The preferences: what belongs to this machine rather than to a scene."""
 
 from __future__ import annotations

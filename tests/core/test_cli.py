@@ -48,7 +48,7 @@ def test_files_are_written(asked, tmp_path, capsys):
     content = json.loads(cameras.read_text())
     assert [photo["file"] for photo in content["photos"]] == ["a.png", "b.png"]
     assert (content["units"], content["reference"]) == ("object", 0)
-    assert len(trimesh.load(mesh, force="mesh").faces) == 4
+    assert len(trimesh.load_mesh(mesh).faces) == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cameras.json", "mesh.glb"]
     said = capsys.readouterr()
     assert said.err.splitlines() == [" 10%  Reading Photos", "Warning: The light differs."]

@@ -320,7 +320,7 @@ class TestExplain:
         assert isinstance(failure, RuntimeMissingError)
         assert "more" not in failure.message
         library = OSError(22, "The specified module could not be found", "c10.dll")
-        library.winerror = 126
+        vars(library)["winerror"] = 126  # as Windows tells it
         assert isinstance(failures.explain(library), RuntimeMissingError)
 
     def test_interrupt_is_a_cancel(self):

@@ -3,8 +3,10 @@ and icons: a name that Blender does not have fails here and not on an artist's s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import pytest
@@ -16,6 +18,8 @@ from pflrm.ui import menus, panel
 
 class Recorder:
     """A layout that records words, operators and properties."""
+
+    record: dict[str, list]
 
     def __init__(self, record: dict[str, list] | None = None) -> None:
         object.__setattr__(self, "record", record or {"words": [], "operators": [], "properties": [], "progress": []})
@@ -35,14 +39,14 @@ class Recorder:
         self._icon(icon)
         self.record["words"].append(text)
 
-    def operator(self, idname: str, text: str = "", icon: str = "NONE", depress: bool = False) -> SimpleNamespace:
+    def operator(self, idname: str, text: str = "", icon: str = "NONE", depress: bool = False) -> _Arguments:
         self._icon(icon)
         category, name = idname.split(".")
         kind = getattr(getattr(bpy.ops, category), name).get_rna_type()
         self.record["operators"].append(idname)
         return _Arguments({item.identifier for item in kind.properties})
 
-    def prop(self, data: object, name: str, text: str = "", expand: bool = False, slider: bool = False) -> None:
+    def prop(self, data: Any, name: str, text: str = "", expand: bool = False, slider: bool = False) -> None:
         assert name in data.bl_rna.properties, f"{data} has no {name}"
         self.record["properties"].append(name)
 
@@ -71,6 +75,8 @@ class Recorder:
 
 
 class _Arguments:
+    known: set[str]
+
     def __init__(self, known: set[str]) -> None:
         object.__setattr__(self, "known", known)
 
@@ -78,7 +84,7 @@ class _Arguments:
         assert name in self.known, f"the operator has no {name}"
 
 
-def drawn(draw: object, **more: object) -> Recorder:
+def drawn(draw: Callable[..., None], **more: object) -> Recorder:
     layout = Recorder()
     # Without a window Blender's own scale is 0.
     preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=1.0), addons=bpy.context.preferences.addons)

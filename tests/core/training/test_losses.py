@@ -84,7 +84,7 @@ def test_patch_truth_projects_back_to_the_patch() -> None:
     for view in range(4):
         pose = batch.world_to_camera[0, view].double().numpy()
         pixels, _ = cv2.projectPoints(
-            points[0, view].double().numpy(), cv2.Rodrigues(pose[:3, :3])[0], pose[:3, 3], matrix, None
+            points[0, view].double().numpy(), cv2.Rodrigues(pose[:3, :3])[0], pose[:3, 3], matrix, np.zeros(4)
         )
         assert pixels[:, 0].ravel().tolist() == pytest.approx([8.5, 8.5, 24.5, 8.5, 8.5, 24.5, 24.5, 24.5], abs=1e-3)
 
