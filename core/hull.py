@@ -18,10 +18,10 @@ from .silhouettes import OUTLIERS, SIZE, Silhouettes
 
 DEPTHS = 20  # samples along a ray
 DEPTH_RANGE = 1.15  # they reach this far before and behind the centre
-COVER_SLACK = 0.02  # how far outside a mask a point may lie unpunished
-COVER_WIDTH = 0.1
-FRONT_WIDTH = 0.35  # how far behind the hull's front the surface is expected
-SEEN_DEPTH = 0.25  # points this far behind the front of another view's hull are hidden there
+COVER_SLACK = 0.01  # how far outside a mask a point may lie unpunished
+COVER_WIDTH = 0.06
+FRONT_WIDTH = 0.3  # how far behind the hull's front the surface is expected
+SEEN_DEPTH = 0.2  # points this far behind the front of another view's hull are hidden there
 HIDDEN = 50.0
 
 
@@ -29,9 +29,9 @@ HIDDEN = 50.0
 class Weights:
     """How much each term counts in the score; see ``tests`` and the docstring of :mod:`.search` for their source."""
 
-    cover: float = 60.0
-    appearance: float = 12.0
-    habit: float = 0.3
+    cover: float = 100.0
+    appearance: float = 6.0
+    habit: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def habit(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -> t
     elevation = torch.asin((-rotation[..., 2, 2]).clamp(-0.999, 0.999))
     unusual = 0.5 * torch.log1p((roll / 0.08) ** 2).sum(1)
     unusual = unusual + 0.5 * (((elevation - 0.4).abs() - 0.7).clamp(min=0) / 0.15).square().clamp(max=9).sum(1)
-    aside = centre[..., :2] / 0.2
-    distance = (centre[..., 2] / scene.distance).clamp(min=0.1).log() / 0.08
+    aside = centre[..., :2] / 0.5
+    distance = (centre[..., 2] / scene.distance).clamp(min=0.1).log() / 0.15
     unusual = unusual + 0.5 * aside.square().sum((1, 2)) + 0.5 * distance.square().sum(1)
     axes = rotation[..., 2, :]
     first, second = torch.triu_indices(len(scene), len(scene), 1)
     cosine = (axes[:, first] * axes[:, second]).sum(-1)
-    return unusual + 0.5 * ((cosine - 0.8).clamp(min=0) / 0.1).square().sum(1)
+    return unusual + 0.5 * ((cosine - 0.75).clamp(min=0) / 0.08).square().sum(1)
 
 
 def judge(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, chunk: int = 6) -> Judgement:
@@ -168,7 +168,7 @@ def _likelihood(scene: Silhouettes, positions: torch.Tensor, mode: str) -> torch
     squared = torch.zeros(())
     for channel in range(found.shape[1]):
         squared = squared + (found[:, channel] - scene.pixel_appearance[:, :, channel, None]).square()
-    likeness = torch.exp(-0.5 * squared - scene.commonness[:, :, None])
+    likeness = torch.exp(-(squared + 1e-4).sqrt() - scene.commonness[:, :, None])
     return torch.log((1 - OUTLIERS) * likeness + OUTLIERS)
 
 
@@ -198,16 +198,14 @@ def _dense(
     flat = positions.view(views * batch, -1, DEPTHS, 2)
     there = F.grid_sample(maps, flat, mode="nearest", align_corners=False, padding_mode="border").view_as(z)
     behind = z - there
-    seen = torch.sigmoid((SEEN_DEPTH - behind) / 0.08) * (behind > -0.2)
+    seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -0.15)
     seen = seen * (1 - torch.eye(views))[:, None, :, None, None]
     alike = (_likelihood(scene, positions, "nearest") * seen).sum(0)  # (B, S, N, K)
 
     offset = depth - front
-    usual = torch.where(solid & (offset > -1e-4), torch.exp(-0.5 * (offset / FRONT_WIDTH) ** 2), 0.0)
-    usual = usual / usual.sum(-1, keepdim=True).clamp(min=1e-6)
-    posterior = usual * torch.exp(alike)
-    evidence = torch.where(met, torch.log(posterior.sum(-1).clamp(min=1e-6)), 0.0)
-    surface = posterior.argmax(-1)
+    usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square(), -torch.inf)
+    surface = (usual + alike).argmax(-1)
+    evidence = torch.gather(alike, 3, surface[..., None])[..., 0] * met
     offsets = torch.stack([steps[best], steps[surface]], dim=-1)
     chosen = surface[None, ..., None].expand(views, -1, -1, -1, 1)
     seen_there = torch.gather(seen, 4, chosen)[..., 0] * met

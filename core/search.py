@@ -80,10 +80,9 @@ def search_poses(
     score = torch.zeros(len(rotation))
     weights = hull.Weights()
     for done, (entering, steps, rate) in enumerate(settings.rounds):
-        kept = pairs.distinct(rotation, score, apart=DISTINCT / 2, count=entering + (len(candidates) if not done else 0))
-        rotation, centre, score = hull.ascend(
-            scene, rotation[kept], centre[kept], weights, steps=steps, rate=rate,
-        )
+        count = len(rotation) if done == 0 else entering
+        kept = pairs.distinct(rotation, score, apart=DISTINCT / 2, count=count)
+        rotation, centre, score = hull.ascend(scene, rotation[kept], centre[kept], weights, steps=steps, rate=rate)
         report(0.2 + 0.8 * (done + 1) / len(settings.rounds))
     kept = pairs.distinct(rotation, score, apart=DISTINCT, count=RETURNED)
     judgement = hull.judge(scene, rotation[kept], centre[kept])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .photos import View
 
 SIZE = 64  # pixels across a view while searching
-COLOUR_WIDTH = 0.12  # difference of colour at which two pixels stop looking alike
+COLOUR_WIDTH = 0.04  # difference of colour over which the likeness of two pixels falls by a factor of e
 FEATURE_CHANNELS = 8
 OUTLIERS = 0.3  # share of pixels whose match tells nothing: highlights, shadows, clutter
 
@@ -115,9 +115,9 @@ def _appearance(images: np.ndarray, masks: np.ndarray, features: np.ndarray | No
         spread = F.avg_pool2d(colours, 5, 1, 2) / weight.clamp(min=1e-6)
         colours = torch.where(known > 0, colours, spread * (weight > 0))
         known = (weight > 0).float()
-    colours = F.avg_pool2d(F.pad(colours, (1, 1, 1, 1), mode="replicate"), 3, 1) / COLOUR_WIDTH
+    colours = (colours / COLOUR_WIDTH).contiguous()
     if features is None:
-        return colours.contiguous()
+        return colours
     return torch.cat([colours, _main_features(torch.from_numpy(features).float(), inside)], dim=1)
 
 
@@ -170,5 +170,4 @@ def _at_pixels(maps: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
 def _commonness(appearance: torch.Tensor) -> torch.Tensor:
     """(V, N) log of the mean likeness of each pixel to all pixels of the object: a match of rare pixels tells more."""
     everything = appearance.flatten(0, 1)
-    likeness = torch.exp(-0.5 * torch.cdist(appearance, everything[None]) ** 2)
-    return likeness.mean(dim=2).clamp(min=1e-3).log()
+    return torch.exp(-torch.cdist(appearance, everything[None])).mean(dim=2).clamp(min=1e-3).log()
