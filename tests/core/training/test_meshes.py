@@ -30,10 +30,9 @@ def _first_hit(mesh: trimesh.Trimesh, origin: np.ndarray, direction: np.ndarray)
 
 
 def test_rays_meet_the_triangles_that_trimesh_finds():
-    mesh = trimesh.util.concatenate([
-        trimesh.creation.torus(0.6, 0.2, 24, 12), trimesh.creation.box((0.3, 0.5, 0.9)),
-        trimesh.creation.icosphere(2, 0.3).apply_translation((0.5, 0.3, 0.4)),
-    ])
+    ball = trimesh.creation.icosphere(2, 0.3)
+    ball.apply_translation((0.5, 0.3, 0.4))
+    mesh: trimesh.Trimesh = trimesh.creation.torus(0.6, 0.2, 24, 12) + trimesh.creation.box((0.3, 0.5, 0.9)) + ball
     nodes, links, triangles, end, order = _hierarchy(mesh)
     assert sorted(order) == list(range(len(mesh.faces)))
     rng = np.random.default_rng(3)
