@@ -140,14 +140,16 @@ def bounding_cone(mask: np.ndarray, intrinsics: Intrinsics) -> tuple[np.ndarray,
         (hull[:, 1] - intrinsics.cy) / intrinsics.fy,
         np.ones(len(hull)),
     ])
-    axis = rays.mean(axis=0)
-    # A circle on the image plane is a cone only around the optical axis: turn the axis there until it stays.
-    for _ in range(4):
+    axis = (rays / np.linalg.norm(rays, axis=1, keepdims=True)).mean(axis=0)
+    # A circle on the image plane is a cone only around the optical axis: turn the axis there until it stays. The
+    # plane stretches turns near the rim by 1 + radius², so wide cones would overshoot without this divisor.
+    for _ in range(6):
         rotation = minimal_rotation(axis)
         turned = rays @ rotation
         plane = (turned[:, :2] / turned[:, 2:]).astype(np.float32)
         (x, y), radius = cv2.minEnclosingCircle(plane)
-        axis = rotation @ np.array([x, y, 1.0])
+        stretch = 1 + radius**2
+        axis = rotation @ np.array([x / stretch, y / stretch, 1.0])
     return axis / np.linalg.norm(axis), math.atan(max(radius, 0.5 / intrinsics.fx))
 
 

@@ -46,11 +46,15 @@ def test_cone_of_a_sphere(direction, radius):
     assert math.degrees(half_angle) == pytest.approx(math.degrees(math.asin(radius / distance)), abs=0.8 * pixel)
 
 
-def test_cone_of_a_wide_object():
-    camera = Intrinsics.from_fov(900, 900, 140.0)
-    axis, half_angle = bounding_cone(sphere_mask(camera, np.array([0.0, 0.0, 2.0]), 2 * math.sin(1.0)), camera)
-    assert math.degrees(half_angle) == pytest.approx(math.degrees(1.0), abs=0.3)
-    assert axis[2] > 0.9999
+@pytest.mark.parametrize("half_degrees", [30, 45, 60])
+@pytest.mark.parametrize("tilt", [0, 5, 12])
+def test_cone_of_a_wide_object(half_degrees, tilt):
+    camera = Intrinsics.from_fov(1400, 1400, 150.0)
+    direction = np.array([math.sin(math.radians(tilt)), 0.0, math.cos(math.radians(tilt))])
+    mask = sphere_mask(camera, direction, math.sin(math.radians(half_degrees)))
+    axis, half_angle = bounding_cone(mask, camera)
+    assert math.degrees(half_angle) == pytest.approx(half_degrees, abs=0.3)
+    assert math.degrees(math.acos(min(1.0, axis @ direction))) < 0.3
 
 
 def test_cone_of_one_pixel_has_the_size_of_a_pixel():
