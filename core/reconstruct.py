@@ -148,38 +148,38 @@ def residual(solver: PnPInput, solution: PnPSolution) -> float:
     return float(torch.sqrt(2 * solution.cost[1:].sum() / spread.clamp(min=1e-9)))
 
 
-def settle_focal(model: PFLRM, photos: Sequence[Photo], size: int) -> list[View]:
-    """Canonical views under the focal length that the network's points explain best, where no photo tells it.
+def look(model: PFLRM, photos: Sequence[Photo]) -> tuple[list[View], Prediction]:
+    """Canonical views and what the network makes of them, under the focal length that its points explain best.
 
-    One factor is sought for all photos, as if one camera took them. A network whose points do not explain the views
-    has no say in it.
+    Where no photo tells the focal length, one factor is sought for all photos, as if one camera took them. A network
+    whose points do not explain the views has no say in it.
     """
-    views = [canonical_view(photo, size) for photo in photos]
+    views = [canonical_view(photo, model.config.image_size) for photo in photos]
+    prediction = predict(model, views)
     if len(photos) < 2 or any(photo.focal_source != "assumed" for photo in photos):
-        return views
-    solver = pnp_input(predict(model, views), views, model.config.patches)
+        return views, prediction
+    solver = pnp_input(prediction, views, model.config.patches)
     solution = solve_pnp(solver.points, solver.rays, solver.weights, distance=solver.distance)
     if residual(solver, solution) > EXPLAINED:
-        return views
+        return views, prediction
     factor, _ = search_focal(solver.points[1:], solver.rays[1:], solver.weights[1:], distance=solver.distance[1:])
     scaled = [replace(photo, intrinsics=photo.intrinsics.with_focal_scaled(factor)) for photo in photos]
-    return [canonical_view(photo, size) for photo in scaled]
+    views = [canonical_view(photo, model.config.image_size) for photo in scaled]
+    return views, predict(model, views)
 
 
-def predict_poses(
-    model: PFLRM, views: Sequence[View], options: Options, progress: Callable[[float], None],
-) -> tuple[list[Hypothesis], Prediction]:
+def find_poses(
+    views: Sequence[View], prediction: Prediction, side: int, options: Options, progress: Callable[[float], None],
+) -> list[Hypothesis]:
     """The network's PnP poses and the global search beside them; hypotheses best first."""
-    prediction = predict(model, views)
-    solver = pnp_input(prediction, views, model.config.patches)
+    solver = pnp_input(prediction, views, side)
     solution = solve_pnp(solver.points, solver.rays, solver.weights, distance=solver.distance)
     candidate = reference_first(solution.world_to_camera.double().numpy(), float(solver.distance[0]))
     depth, log_scale = own_depth(prediction)
-    hypotheses = search_poses(
+    return search_poses(
         views, depth=depth, depth_log_scale=log_scale, candidates=[candidate], effort=options.quality,
         seed=options.seed, progress=progress,
     )
-    return hypotheses, prediction
 
 
 def own_depth(prediction: Prediction) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -213,10 +213,12 @@ def reconstruct(
         )
     with stage("Loading Model", 0.1):
         model = models.get(options.weights, choose_device(options.device))
-        views = settle_focal(model, loaded, model.config.image_size)
-    with stage("Finding Poses", 0.15):
-        hypotheses, prediction = predict_poses(
-            model, views, options, lambda share: progress("Finding Poses", 0.15 + 0.35 * share)
+    with stage("Looking at Photos", 0.15):
+        views, prediction = look(model, loaded)
+    with stage("Finding Poses", 0.2):
+        hypotheses = find_poses(
+            views, prediction, model.config.patches, options,
+            lambda share: progress("Finding Poses", 0.2 + 0.3 * share),
         )
         poses, sure = hypotheses[0].world_to_camera, confidence(hypotheses)
     mesh = None
