@@ -151,7 +151,7 @@ def _as_rgba(image: Image.Image, path: Path) -> Image.Image:
 def _resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     """(H, W, 4) float32 straight alpha of an RGB or RGBA image, averaged over the area of each new pixel."""
     # Pillow reduces large images in 8 bits and with premultiplied alpha; the exact size follows in floats.
-    factor = max(image.size) // (2 * max(size))
+    factor = max(image.size) // max(size)
     if factor > 1:
         image = image.reduce(factor)
     pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255

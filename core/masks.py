@@ -25,6 +25,7 @@ COLOUR_KERNEL = 9.0  # Lab difference within which two superpixels explain each 
 SPACE_KERNEL = 0.4  # the same as a distance, in units of the longer side
 EDGE_KERNEL = 4.0  # Lab difference at which neighbours begin to have different labels
 SMOOTHNESS = 12.0
+TEXTURE_WEIGHT = 16.0  # weight of roughness beside colour
 CENTRE_PRIOR = 0.38  # how far from the centre an object is expected, in units of half the width and height
 CERTAIN = 0.25  # labels below this, or above 1 - this, are what GrabCut learns colours from
 LEAST_CONTRAST = 2.5  # Lab difference across its outline that an object must have
@@ -92,7 +93,7 @@ class _Superpixels:
 
     labels: np.ndarray  # (H, W) the patch of each pixel
     area: np.ndarray  # (N,) pixels
-    colour: np.ndarray  # (N, 3) Lab, scaled for comparison
+    colour: np.ndarray  # (N, 4) Lab and roughness, scaled for comparison
     place: np.ndarray  # (N, 2) x, y from -1 to 1
     at_border: np.ndarray  # (N,) bool
     pairs: np.ndarray  # (E, 2)
@@ -200,17 +201,20 @@ def _superpixels(image: np.ndarray) -> _Superpixels:
     labels = np.unique(labels, return_inverse=True)[1].reshape(height, width)
     count = int(labels.max()) + 1
 
-    # Lightness counts less than hue: shading changes it.
-    values = np.dstack([0.8 * lab[..., 0], lab[..., 1], lab[..., 2], 2 * x / width - 1, 2 * y / height - 1])
-    means = _means(values.reshape(-1, 5), labels.ravel(), count)
+    # Lightness counts less than hue: shading changes it. Roughness is measured inside a patch, not across edges.
+    light = _lab(image)[..., 0]
+    values = np.dstack([0.8 * lab[..., 0], lab[..., 1], lab[..., 2], 2 * x / width - 1, 2 * y / height - 1,
+                        light, light**2])
+    means = _means(values.reshape(-1, 7), labels.ravel(), count)
+    roughness = TEXTURE_WEIGHT * np.maximum(means[:, 6] - means[:, 5] ** 2, 0) ** 0.25
     at_border = np.zeros(count, dtype=bool)
     at_border[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
     touching = np.concatenate([np.stack([labels[:, :-1], labels[:, 1:]], axis=-1).reshape(-1, 2),
                                np.stack([labels[:-1], labels[1:]], axis=-1).reshape(-1, 2)])
     touching = np.sort(touching[touching[:, 0] != touching[:, 1]], axis=1)
     pairs, shared = np.unique(touching, axis=0, return_counts=True)
-    return _Superpixels(labels, np.bincount(labels.ravel(), minlength=count), means[:, :3], means[:, 3:], at_border,
-                        pairs, shared)
+    return _Superpixels(labels, np.bincount(labels.ravel(), minlength=count), np.column_stack([means[:, :3], roughness]),
+                        means[:, 3:5], at_border, pairs, shared)
 
 
 def _means(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
