@@ -55,7 +55,7 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments of boundary 2; ``core.cli`` has the same options for the command without Blender."""
+    """The arguments of boundary 2; the worker's are also those of ``core.cli``."""
     program = argparse.ArgumentParser(prog="pflrm", description=__doc__, epilog=EPILOG)
     actions = program.add_subparsers(required=True, metavar="COMMAND")
 
