@@ -22,11 +22,9 @@ from .model.pflrm import view_distance
 from .photos import Photo, View, canonical_view, load_photos
 from .pnp import PnPSolution, search_focal, solve_pnp
 from .refine import Observations, refine_field
+from .request import QUALITIES, Progress
 from .search import Hypothesis, confidence, search_poses
 
-Progress = Callable[[str, float], None]
-
-QUALITIES = ("draft", "standard", "best")
 EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length
 MESH_RESOLUTION = {"draft": 96, "standard": 160, "best": 256}
 
@@ -49,8 +47,6 @@ class Options:
     def __post_init__(self) -> None:
         if self.quality not in QUALITIES:
             raise InputError(f"There is no quality {self.quality!r}.", f"Choose one of {', '.join(QUALITIES)}.")
-        if self.mesh_resolution is not None and not 16 <= self.mesh_resolution <= 1024:
-            raise InputError(f"A mesh resolution of {self.mesh_resolution} is not possible.", "Choose 16 to 1024.")
 
 
 @dataclass(frozen=True)

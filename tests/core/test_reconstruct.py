@@ -168,8 +168,6 @@ def test_changed_weights_are_loaded_again(tmp_path: Path) -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(InputError, match="quality"):
         Options(quality="splendid")
-    with pytest.raises(InputError, match="resolution"):
-        Options(mesh_resolution=5)
     with pytest.raises(RuntimeMissingError, match="abacus"):
         choose_device("abacus")
 
