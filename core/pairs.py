@@ -22,10 +22,11 @@ AZIMUTHS = 36
 DEPTHS = 12
 SURFACE_DEPTH = -0.39  # where a surface lies before the centre, in radii: mean and deviation over objects
 SURFACE_WIDTH = 0.35
-COVER_SLACK = 0.08  # wide, because the centres are not yet aligned and the table's steps are wide
-COVER_WIDTH = 0.15
+COVER_SLACK = 0.05  # wide, because the centres are not yet aligned and the table's steps are wide
+COVER_WIDTH = 0.12
 COVER_WEIGHT = 10.0
-EVIDENCE_WEIGHT = 3.0
+EVIDENCE_WEIGHT = 2.5
+INSIDE_SLACK = 0.16  # how far outside a mask a surface point still counts a little
 USUAL_SEPARATION = 40.0  # degrees between the axes of two photos
 
 
@@ -82,7 +83,7 @@ def _one_way(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, chunk:
         edge = edge * z / scene.focal[b]
         excess = ((-edge.amax(-1) - COVER_SLACK) / COVER_WIDTH).clamp(min=0)
         uncovered = (excess / (1 + excess)).mean(0)
-        inside = ((edge + 2 * COVER_SLACK) / (2 * COVER_SLACK)).clamp(0, 1) * usual
+        inside = ((edge + INSIDE_SLACK) / INSIDE_SLACK).clamp(0, 1) * usual
         before = (z - scene.distance[b] - SURFACE_DEPTH * scene.radius[b]) / (2.5 * SURFACE_WIDTH)
         seen = inside * (1 - before.square()).clamp(min=0) / (inside.sum(-1, keepdim=True) + 1e-4)
         evidence = torch.log1p((seen * likeness).sum(-1)).mean(0)
@@ -93,13 +94,12 @@ def _one_way(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, chunk:
 def _match_maps(scene: Silhouettes, a: int, b: int) -> torch.Tensor:
     """(N, 2, S, S) for each pixel of a: how much more it is like each place of b than like any place (less 1), and b's
     signed distance. They cover [-2, 2]."""
-    blurred = F.avg_pool2d(F.pad(scene.appearance[b, None], (2, 2, 2, 2), mode="replicate"), 5, 1)
-    small = F.avg_pool2d(blurred, 2)[0]  # (D, S/2, S/2)
-    squared = torch.cdist(scene.pixel_appearance[a], small.flatten(1).T).square() * 0.64
-    likeness = (1 - OUTLIERS) * torch.exp(-0.5 * squared - scene.commonness[a, :, None]) + OUTLIERS
+    small = F.avg_pool2d(scene.appearance[b, None], 2)[0]  # (D, S/2, S/2)
+    likeness = torch.exp(-torch.cdist(scene.pixel_appearance[a], small.flatten(1).T) - scene.commonness[a, :, None])
+    likeness = (1 - OUTLIERS) * likeness + OUTLIERS
     half = SIZE // 2
     quarter = half // 2
-    maps = torch.zeros(len(squared), 2, SIZE, SIZE)
+    maps = torch.zeros(len(likeness), 2, SIZE, SIZE)
     maps[:, 0, quarter:-quarter, quarter:-quarter] = (likeness - 1).view(-1, half, half)
     maps[:, 1] = F.avg_pool2d(scene.signed_distance[b, None], 2)[0, 0]
     return maps

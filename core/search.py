@@ -69,13 +69,13 @@ def search_poses(
     scene = prepare(views, settings.pixels, features=features, depth=depth, depth_log_scale=depth_log_scale)
     if len(views) == 1:
         rotation, centre = _level(torch.eye(3)[None, None]), hull.start_centre(scene, 1)
-        return [Hypothesis(_cameras(scene, rotation, centre)[0], 0.0, np.ones(1))]
+        return [Hypothesis(to_cameras(scene, rotation, centre)[0], 0.0, np.ones(1))]
     report(0.0)
     table = pairs.level_table(scene)
     report(0.2)
     rotation = pairs.assemble(table, len(views), width=settings.beam, count=settings.starts, apart=20.0)
     centre = hull.start_centre(scene, len(rotation))
-    given_rotation, given_centre = _from_cameras(scene, candidates)
+    given_rotation, given_centre = from_cameras(scene, candidates)
     rotation, centre = torch.cat([rotation, given_rotation]), torch.cat([centre, given_centre])
     score = torch.zeros(len(rotation))
     weights = hull.Weights()
@@ -86,7 +86,7 @@ def search_poses(
         report(0.2 + 0.8 * (done + 1) / len(settings.rounds))
     kept = pairs.distinct(rotation, score, apart=DISTINCT, count=RETURNED)
     judgement = hull.judge(scene, rotation[kept], centre[kept])
-    poses = _cameras(scene, rotation[kept], centre[kept])
+    poses = to_cameras(scene, rotation[kept], centre[kept])
     agreement = torch.exp(-10 * judgement.uncovered + judgement.evidence.clamp(max=0)).numpy()
     total = score[kept].tolist()
     return [Hypothesis(poses[i], total[i], agreement[i]) for i in range(len(kept))]
@@ -104,7 +104,7 @@ def _level(rotation: torch.Tensor) -> torch.Tensor:
     return rotation @ torch.from_numpy(cameras.REFERENCE_ROTATION).to(rotation.dtype)
 
 
-def _cameras(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -> np.ndarray:
+def to_cameras(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -> np.ndarray:
     """(B, V, 4, 4) world-to-camera with the first view as the reference, from the search's own world."""
     rotation, centre = rotation.double(), centre.double()
     distance = cameras.object_distance(float(scene.half_angle[0]))
@@ -117,7 +117,7 @@ def _cameras(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -
     return (poses @ reference).numpy()
 
 
-def _from_cameras(scene: Silhouettes, candidates: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+def from_cameras(scene: Silhouettes, candidates: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     """Rotation (B, V, 3, 3) and centre (B, V, 3) in the search's world: up is where the cameras are most level."""
     views = len(scene)
     if len(candidates) == 0:

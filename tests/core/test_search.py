@@ -1,0 +1,274 @@
+"""The global pose search on objects made of balls, whose masks and colours follow from geometry alone."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pflrm.core import hull, pairs
+from pflrm.core.cameras import Intrinsics, invert_pose, object_distance, pose, reference_pose, rotation_angle
+from pflrm.core.photos import Photo, View, canonical_view
+from pflrm.core.search import Hypothesis, confidence, from_cameras, search_poses, to_cameras
+from pflrm.core.silhouettes import Silhouettes, prepare
+from scipy.spatial.transform import Rotation
+
+# Centre, radius and colour of each ball. No two directions see the same.
+MOLECULE = np.array([
+    [0.0, 0.0, 0.0, 0.45, 0.8, 0.2, 0.2],
+    [0.7, 0.1, 0.1, 0.30, 0.2, 0.7, 0.3],
+    [-0.3, 0.6, -0.2, 0.28, 0.2, 0.3, 0.9],
+    [-0.1, -0.2, 0.75, 0.25, 0.9, 0.8, 0.2],
+    [-0.5, -0.4, -0.4, 0.22, 0.6, 0.2, 0.7],
+    [0.4, -0.5, -0.5, 0.18, 0.1, 0.7, 0.8],
+])
+BALL = np.array([[0.0, 0.0, 0.0, 0.8, 0.6, 0.6, 0.6]])
+CAMERA = Intrinsics.from_fov(128, 128, 40)
+LEVEL_VIEWS = ((15.0, 0.0, 0.0), (35.0, 80.0, 0.0), (5.0, 170.0, 0.0), (25.0, 260.0, 0.0))
+
+
+def camera_at(elevation: float, azimuth: float, roll: float, distance: float = 3.6) -> np.ndarray:
+    """World-to-camera (4, 4) of a camera that looks at the origin; degrees."""
+    tilt, turn = math.radians(elevation), math.radians(azimuth)
+    away = np.array([math.cos(tilt) * math.cos(turn), math.cos(tilt) * math.sin(turn), math.sin(tilt)])
+    right = np.cross(-away, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    level = np.stack([right, np.cross(-away, right), -away])
+    return pose(Rotation.from_euler("z", roll, degrees=True).as_matrix() @ level, np.array([0.0, 0.0, distance]))
+
+
+def photograph(balls: np.ndarray, world_to_camera: np.ndarray) -> Photo:
+    """Cast a ray through every pixel; colours are those of the nearest ball, darker towards its rim."""
+    rows, columns = np.mgrid[0:CAMERA.height, 0:CAMERA.width] + 0.5
+    rays = np.stack([(columns - CAMERA.cx) / CAMERA.fx, (rows - CAMERA.cy) / CAMERA.fy, np.ones_like(rows)], axis=-1)
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    rgba = np.zeros((*rows.shape, 4), np.float32)
+    nearest = np.full(rows.shape, np.inf)
+    for ball in balls:
+        centre = world_to_camera[:3, :3] @ ball[:3] + world_to_camera[:3, 3]
+        along = rays @ centre
+        inside = ball[3] ** 2 - (centre @ centre - along**2)
+        hit = (inside > 0) & (along - np.sqrt(np.maximum(inside, 0)) < nearest)
+        nearest = np.where(hit, along - np.sqrt(np.maximum(inside, 0)), nearest)
+        rgba[hit] = [*ball[4:], 1.0]
+    return Photo(Path("balls.png"), rgba, (CAMERA.width, CAMERA.height), CAMERA, "given", ())
+
+
+def look(balls: np.ndarray, cameras: list[np.ndarray]) -> tuple[list[View], np.ndarray]:
+    """Canonical views and their true world-to-camera (V, 4, 4)."""
+    views = [canonical_view(photograph(balls, camera), 64) for camera in cameras]
+    turned = [
+        pose(view.photo_from_view.T, np.zeros(3)) @ camera for view, camera in zip(views, cameras, strict=True)
+    ]
+    return views, np.stack(turned)
+
+
+def in_reference_frame(poses: np.ndarray, view: View) -> np.ndarray:
+    """The same cameras in the world of the first one."""
+    distance = object_distance(math.atan(0.9 * 32 / view.intrinsics.fx))
+    relative = poses @ invert_pose(poses[0])
+    relative[:, :3, 3] *= distance / poses[0, 2, 3]
+    return relative @ reference_pose(distance)
+
+
+def rotation_errors(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """(V - 1,) degrees between found and true rotations relative to the first view."""
+    relative = found[1:, :3, :3] @ found[0, :3, :3].T
+    expected = true[1:, :3, :3] @ true[0, :3, :3].T
+    return rotation_angle(relative @ expected.transpose(0, 2, 1))
+
+
+@pytest.fixture(scope="module")
+def molecule() -> tuple[list[View], np.ndarray]:
+    return look(MOLECULE, [camera_at(*angles) for angles in LEVEL_VIEWS])
+
+
+@pytest.fixture(scope="module")
+def found(molecule: tuple[list[View], np.ndarray]) -> list[Hypothesis]:
+    return search_poses(molecule[0], effort="draft")
+
+
+def true_state(views: list[View], poses: np.ndarray) -> tuple[Silhouettes, torch.Tensor, torch.Tensor]:
+    """The scene with the true cameras as a hypothesis."""
+    scene = prepare(views, 64)
+    return scene, *from_cameras(scene, [in_reference_frame(poses, views[0])])
+
+
+def test_cameras_of_an_irregular_object_are_found(
+    molecule: tuple[list[View], np.ndarray], found: list[Hypothesis]
+) -> None:
+    views, poses = molecule
+    true = in_reference_frame(poses, views[0])
+    assert rotation_errors(found[0].world_to_camera, true).max() < 15
+    centres = invert_pose(found[0].world_to_camera)[:, :3, 3]
+    np.testing.assert_allclose(centres, invert_pose(true)[:, :3, 3], atol=0.2 * np.linalg.norm(centres[0]))
+
+
+def test_the_first_view_is_the_reference(molecule: tuple[list[View], np.ndarray], found: list[Hypothesis]) -> None:
+    distance = object_distance(math.atan(0.9 * 32 / molecule[0][0].intrinsics.fx))
+    for hypothesis in found:
+        np.testing.assert_allclose(hypothesis.world_to_camera[0], reference_pose(distance), atol=1e-5)
+        rotation = hypothesis.world_to_camera[:, :3, :3]
+        np.testing.assert_allclose(rotation @ rotation.transpose(0, 2, 1), np.eye(3)[None].repeat(4, 0), atol=1e-5)
+
+
+def test_hypotheses_are_distinct_and_best_first(found: list[Hypothesis]) -> None:
+    scores = [hypothesis.score for hypothesis in found]
+    assert len(found) > 1
+    assert scores == sorted(scores, reverse=True)
+    for index, one in enumerate(found):
+        for other in found[:index]:
+            pair_errors = [
+                rotation_errors(np.roll(one.world_to_camera, shift, 0), np.roll(other.world_to_camera, shift, 0)).max()
+                for shift in range(4)
+            ]
+            assert max(pair_errors) > 14.9
+
+
+def test_the_same_seed_gives_the_same_answer(
+    molecule: tuple[list[View], np.ndarray], found: list[Hypothesis]
+) -> None:
+    again = search_poses(molecule[0], effort="draft")
+    np.testing.assert_array_equal(again[0].world_to_camera, found[0].world_to_camera)
+
+
+def test_true_cameras_cover_all_masks_and_win(molecule: tuple[list[View], np.ndarray]) -> None:
+    scene, rotation, centre = true_state(*molecule)
+    true = hull.judge(scene, rotation, centre)
+    assert float(true.uncovered.max()) < 0.01
+    turned = rotation.repeat(24, 1, 1, 1)
+    turns = Rotation.from_rotvec(np.random.default_rng(0).normal(size=(24, 3)) * 0.5).as_matrix()
+    turned[:, 2] = torch.from_numpy(turns).float() @ turned[:, 2]
+    wrong = hull.judge(scene, turned, centre.repeat(24, 1, 1))
+    assert bool((wrong.uncovered.mean(1) > true.uncovered.mean()).all())
+    weights = hull.Weights()
+    assert bool((wrong.total(weights) < true.total(weights)).all())
+
+
+def test_the_order_of_the_views_does_not_matter_to_the_judge(molecule: tuple[list[View], np.ndarray]) -> None:
+    views, poses = molecule
+    scene, rotation, centre = true_state(views, poses)
+    order = [2, 0, 3, 1]
+    judged = hull.judge(scene, rotation, centre)
+    other = hull.judge(prepare([views[i] for i in order], 64), rotation[:, order], centre[:, order])
+    torch.testing.assert_close(other.uncovered, judged.uncovered[:, order], atol=1e-5, rtol=0)
+    torch.testing.assert_close(other.evidence, judged.evidence[:, order], atol=1e-4, rtol=0)
+
+
+def test_turning_the_world_changes_habit_alone(molecule: tuple[list[View], np.ndarray]) -> None:
+    scene, rotation, centre = true_state(*molecule)
+    judged = hull.judge(scene, rotation, centre)
+    upright = torch.from_numpy(Rotation.from_euler("z", 70, degrees=True).as_matrix()).float()
+    same = hull.judge(scene, rotation @ upright, centre)
+    torch.testing.assert_close(same.total(hull.Weights()), judged.total(hull.Weights()), atol=0.05, rtol=0)
+    lying = torch.from_numpy(Rotation.from_euler("x", 50, degrees=True).as_matrix()).float()
+    tilted = hull.judge(scene, rotation @ lying, centre)
+    torch.testing.assert_close(tilted.uncovered, judged.uncovered, atol=0.005, rtol=0)
+    assert float(tilted.habit) > float(judged.habit) + 2
+
+
+def test_ascent_never_ends_below_its_start(molecule: tuple[list[View], np.ndarray]) -> None:
+    scene, rotation, centre = true_state(*molecule)
+    turn = torch.from_numpy(Rotation.from_euler("y", 12, degrees=True).as_matrix()).float()
+    rotation = rotation.clone()
+    rotation[:, 1] = turn @ rotation[:, 1]
+    weights = hull.Weights()
+    before = hull.judge(scene, rotation, centre).total(weights)
+    _, _, after = hull.ascend(scene, rotation, centre, weights, steps=20, rate=0.04)
+    assert float(after) > float(before) + 1
+
+
+def test_cameras_survive_the_search_s_own_world(molecule: tuple[list[View], np.ndarray]) -> None:
+    views, poses = molecule
+    true = in_reference_frame(poses, views[0])
+    scene, rotation, centre = true_state(views, poses)
+    np.testing.assert_allclose(to_cameras(scene, rotation, centre)[0], true, atol=2e-5)
+    np.testing.assert_allclose(rotation[0, :, 0, 2], 0, atol=0.02)  # level again
+
+
+def test_a_good_candidate_is_taken() -> None:
+    rolled = [(70.0, 0.0, 60.0), (-40.0, 100.0, -80.0), (10.0, 200.0, 130.0), (-60.0, 290.0, 20.0)]
+    views, poses = look(MOLECULE, [camera_at(*angles) for angles in rolled])
+    true = in_reference_frame(poses, views[0])
+    best = search_poses(views, effort="draft", candidates=[true])[0]
+    assert rotation_errors(best.world_to_camera, true).max() < 12
+
+
+def test_a_ball_can_be_seen_from_anywhere(found: list[Hypothesis]) -> None:
+    views, _ = look(BALL, [camera_at(*angles) for angles in LEVEL_VIEWS])
+    hypotheses = search_poses(views, effort="draft")
+    assert len(hypotheses) >= 4
+    assert hypotheses[0].score - hypotheses[3].score < 0.5
+    assert confidence(hypotheses).max() < confidence(found).min()
+
+
+def test_confidence_is_a_probability(found: list[Hypothesis]) -> None:
+    values = confidence(found)
+    assert values.shape == (4,)
+    assert ((values >= 0) & (values <= 1)).all()
+    assert confidence(found[:1]).shape == (4,)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+def test_any_number_of_views(count: int) -> None:
+    cameras = [camera_at(15.0 + 5 * i, 360 / count * i, 0.0) for i in range(count)]
+    views, _ = look(MOLECULE, cameras)
+    hypotheses = search_poses(views, effort="draft")
+    assert hypotheses[0].world_to_camera.shape == (count, 4, 4)
+    assert np.isfinite(hypotheses[0].world_to_camera).all()
+    assert confidence(hypotheses).shape == (count,)
+
+
+def test_thin_and_tiny_objects_do_not_fail() -> None:
+    rod = np.column_stack([np.zeros((40, 2)), np.linspace(-0.8, 0.8, 40), np.full((40, 4), 0.02)])
+    speck = np.array([[0.0, 0.0, 0.0, 0.02, 1.0, 1.0, 1.0]])
+    for balls in (rod, speck):
+        views, _ = look(balls, [camera_at(*angles) for angles in LEVEL_VIEWS[:3]])
+        best = search_poses(views, effort="draft")[0]
+        assert np.isfinite(best.world_to_camera).all()
+
+
+def test_progress_rises_and_can_stop_the_search(molecule: tuple[list[View], np.ndarray]) -> None:
+    class StopError(Exception):
+        pass
+
+    seen: list[float] = []
+
+    def report(fraction: float) -> None:
+        seen.append(fraction)
+        if fraction > 0.1:
+            raise StopError
+
+    with pytest.raises(StopError):
+        search_poses(molecule[0], effort="draft", progress=report)
+    assert seen == sorted(seen)
+
+
+def test_tables_agree_with_the_sum_over_pairs(molecule: tuple[list[View], np.ndarray]) -> None:
+    scene = prepare(molecule[0], 24)
+    table = pairs.level_table(scene)
+    best = pairs.assemble(table, 4, width=50, count=1, apart=20.0)[0]
+    total = sum(
+        float(pairs.score_pair(scene, a, b, (best[b] @ best[a].T)[None])) for a in range(4) for b in range(a + 1, 4)
+    )
+    largest = sum(float(scores.max()) for scores in table.scores.values())
+    assert total <= largest + 1e-3
+    others = pairs.assemble(table, 4, width=50, count=10, apart=20.0)[-1]
+    worse = sum(
+        float(pairs.score_pair(scene, a, b, (others[b] @ others[a].T)[None])) for a in range(4) for b in range(a + 1, 4)
+    )
+    assert worse <= total + 1e-3
+
+
+def test_level_rotation_looks_at_the_origin() -> None:
+    rotation = hull.level_rotation(torch.tensor(math.radians(30.0)), torch.tensor(math.radians(110.0)))
+    np.testing.assert_allclose(rotation.numpy(), camera_at(30.0, 110.0, 0.0)[:3, :3], atol=1e-6)
+
+
+def test_signed_distance_of_a_disc() -> None:
+    views, _ = look(BALL, [camera_at(0.0, 0.0, 0.0)])
+    signed = prepare(views, 16).signed_distance[0, 0].numpy()
+    rows, columns = (np.mgrid[0:128, 0:128] + 0.5) / 32 - 2
+    np.testing.assert_allclose(signed, 0.9 - np.hypot(rows, columns), atol=0.05)
