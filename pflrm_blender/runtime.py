@@ -51,14 +51,21 @@ class RuntimeReport:
         return next((name for name in MARCHING_CUBES if self.packages.get(name)), None)
 
     def lines(self) -> list[str]:
-        """The report in words, a fact a line."""
+        """The report in words, a fact a line, the problems last."""
+        return self.facts() + [f"Problem: {problem}" for problem in self.problems]
+
+    def facts(self) -> list[str]:
+        """What was found, a fact a line."""
         lines = [f"Interpreter: {self.interpreter}", f"Python: {self.python or 'unknown'}"]
-        lines += [f"{name}: {version or 'missing'}" for name, version in self.packages.items()]
-        lines.append(f"Marching cubes: {self.marching_cubes or 'missing'}")
+        lines += [
+            f"{name}: {version or 'missing'}" for name, version in self.packages.items() if name not in MARCHING_CUBES
+        ]
+        surface = self.marching_cubes
+        lines.append(f"Marching cubes: {f'{surface} {self.packages[surface]}' if surface else 'missing'}")
         for device in self.devices:
             memory = f", {device['memory'] / 2**30:.1f} GiB" if device["memory"] else ""
             lines.append(f"Device: {device['kind']} ({device['name']}{memory})")
-        return lines + [f"Problem: {problem}" for problem in self.problems]
+        return lines
 
 
 def find_interpreter(preference: str = "", managed: Path | None = None) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from . import job
+from . import job, showing
 from . import scene as scenes
 from .api import default_name
 from .errors import PflrmError
@@ -34,6 +34,7 @@ class Notice:
     text: str
     remedy: str = ""
     details: str = ""
+    collection: str = ""  # of the result it is about; the notice means nothing while undo has taken that away
 
 
 @dataclass
@@ -211,7 +212,9 @@ def _deliver(run: Run) -> None:
         message = f"The result could not be put into the scene: {error}"
         _end(Notice("ERROR", message, "Copy the report and open an issue with it.", traceback.format_exc()))
         return
-    scene.pflrm_result = bpy.data.collections[result.collection]
+    collection = bpy.data.collections[result.collection]
+    scene.pflrm_result = collection
+    showing.select_only(scene, collection)
     _end(_notice_for(scene, result))
     windows = bpy.context.window_manager.windows
     if windows and not bpy.app.background:  # without a window there is no undo
@@ -221,10 +224,13 @@ def _deliver(run: Run) -> None:
 
 def _notice_for(scene: bpy.types.Scene, result: scenes.Result) -> Notice:
     warnings = list(result.warnings)
+    outer = showing.hidden_inside(scene, bpy.data.collections[result.collection])
+    if outer is not None:
+        warnings.append(f"It stands inside {outer.name}, which hides it: delete or hide {outer.name}.")
     if scene.camera is not None and scene.camera.name not in result.cameras:
         warnings.append(f"The scene keeps its camera {scene.camera.name}; click a photo's camera to look through it.")
     level = "WARNING" if result.warnings else "INFO"
-    return Notice(level, f"{result.collection} is ready.", "\n".join(warnings))
+    return Notice(level, f"{result.collection} is ready.", "\n".join(warnings), collection=result.collection)
 
 
 def _fail(run: Run, error: PflrmError) -> None:

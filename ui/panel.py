@@ -108,8 +108,9 @@ def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         body.prop(addon.preferences, "device")
     if properties.photos:
         column = body.column()
+        column.label(text="Masks", icon="MOD_MASK")
         for photo in properties.photos:
-            column.prop(photo, "mask", text=f"Mask of {photo.name}")
+            column.prop(photo, "mask", text=photo.name)
 
 
 def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -139,7 +140,7 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def _draw_notice(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     notice = session.state.notice
-    if notice is None:
+    if notice is None or (notice.collection and notice.collection not in bpy.data.collections):
         return
     box = layout.box()
     icon = {"INFO": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}[notice.level]
@@ -160,6 +161,8 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
         facts.append(f"{scenes.faces_of(mesh):,} faces".replace(",", " "))
     facts.append(f"{result.get('pflrm_seconds', 0.0):.1f} s")
     body.label(text=" · ".join(facts))
+    if mesh is not None:
+        body.operator("pflrm.show_colours", icon="COLOR")
     column = body.column(align=True)
     for camera in cameras:
         row = column.row(align=True)
@@ -175,8 +178,6 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     body.prop(scene, "pflrm_result_size")
     column = body.column(align=True)
     column.operator("pflrm.match_render_size", icon="OUTPUT")
-    if mesh is not None:
-        column.operator("pflrm.show_colours", icon="COLOR")
     column.operator("pflrm.camera_markers", icon="MARKER_HLT")
     if len(scenes.results_of(scene)) > 1:
         body.prop(scene, "pflrm_result", text="Show")

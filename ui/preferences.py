@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from ..pflrm_blender import environment
+from ..pflrm_blender import environment, runtime
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import ROOT_PACKAGE, machine
 from .text import paragraph
@@ -62,12 +62,19 @@ class PFLRM_AP_preferences(bpy.types.AddonPreferences):
             words = f"Found {found}" if found and not environment.busy() else "Looking…"
             paragraph(box, context, words, "CHECKMARK" if found else "TIME")
         else:
-            column = box.column(align=True)
-            for line in report.lines():
-                column.label(text=line, icon="ERROR" if line.startswith("Problem") else "NONE")
+            if report.usable:
+                paragraph(box, context, "Ready: this Python has all that is needed.", "CHECKMARK")
+            for problem in report.problems:
+                paragraph(box, context, problem, "ERROR")
+            if report.problems:
+                paragraph(box, context, runtime.REPAIR, "BLANK1")
         row = box.row()
         row.operator("pflrm.check_runtime", icon="VIEWZOOM")
         row.operator("pflrm.copy_report", icon="COPYDOWN")
+        if report is not None:
+            column = box.column(align=True)
+            for line in report.facts():
+                column.label(text=line)
 
 
 CLASSES = (PFLRM_AP_preferences,)

@@ -278,7 +278,7 @@ def test_doctor_and_setup_of_a_runtime(monkeypatch, tmp_path, capsys, stub_pytho
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("PF-LRM: ")
     assert said[1].startswith("Blender: ")
-    for line in (f"Interpreter: {stub_python}", "torch: 2.13.0", "Marching cubes: mcubes", "All is well."):
+    for line in (f"Interpreter: {stub_python}", "torch: 2.13.0", "Marching cubes: mcubes 0.1.6", "All is well."):
         assert line in said
     assert "Device: cuda (Card, 8.0 GiB)" in said
     assert execute("setup") == 0

@@ -10,10 +10,10 @@ from typing import Any
 
 import bpy
 import pytest
-from pflrm.pflrm_blender import environment, session
+from pflrm.pflrm_blender import environment, runtime, session
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
-from pflrm.ui import menus, panel
+from pflrm.ui import menus, panel, preferences
 
 
 class Recorder:
@@ -120,6 +120,8 @@ def test_photos_are_named(listed):
     assert {"front", "left", "back"} <= set(layout.record["words"])
     assert {"pflrm.reconstruct", "pflrm.place_cameras"} <= set(layout.record["operators"])
     assert {"quality", "focal", "face_limit", "placement", "size"} <= set(layout.record["properties"])
+    assert "Masks" in layout.record["words"]
+    assert layout.record["properties"].count("mask") == 3
 
 
 def test_what_is_missing_is_said_in_its_place(listed, photos, monkeypatch):
@@ -162,6 +164,15 @@ def test_an_error_is_said_with_its_remedy_and_a_report(listed, monkeypatch):
     assert "pflrm.copy_report" in layout.record["operators"]
 
 
+def test_word_of_a_result_goes_with_it(found, monkeypatch, result_file):
+    result = scenes.apply_result(found, scenes.load_result(result_file), "Robot")
+    notice = session.Notice("INFO", "PF-LRM Robot is ready.", collection=result.collection)
+    monkeypatch.setattr(session.state, "notice", notice)
+    assert "is ready" in drawn(panel.PFLRM_PT_main.draw).words()
+    bpy.data.collections.remove(bpy.data.collections[result.collection])
+    assert "is ready" not in drawn(panel.PFLRM_PT_main.draw).words()
+
+
 def test_a_result_shows_cameras_and_confidence(found, result_file):
     result = scenes.apply_result(found, scenes.load_result(result_file), "Robot")
     found.pflrm_result = bpy.data.collections[result.collection]
@@ -176,3 +187,19 @@ def test_menus(listed):
     photo = drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=listed.pflrm.photos[1])
     assert {"pflrm.photo_reference", "pflrm.photo_move", "pflrm.photo_remove"} <= set(photo.record["operators"])
     assert "pflrm.photos_clear" in drawn(menus.PFLRM_MT_photos.draw).record["operators"]
+
+
+@pytest.mark.parametrize(("problems", "words"), [
+    ((), "Ready: this Python has all that is needed."), (("scipy is missing.",), "scipy is missing. Choose another"),
+], ids=["usable", "lacking"])  # fmt: skip
+def test_the_preferences_tell_the_verdict_before_the_facts(found, monkeypatch, problems, words):
+    report = runtime.RuntimeReport(Path("/usr/bin/python3"), "3.13.5", {"torch": "2.6.0"}, (), problems)
+    monkeypatch.setattr(environment, "report", lambda preference: report)
+    own = SimpleNamespace(layout=Recorder())
+    region, system = SimpleNamespace(width=2000), SimpleNamespace(ui_scale=1.0)
+    context = SimpleNamespace(region=region, preferences=SimpleNamespace(system=system))
+    preferences.PFLRM_AP_preferences._draw_runtime(own, context)
+    told = own.layout.words()
+    assert told.startswith(words)
+    assert "torch: 2.6.0" in told
+    assert "pflrm.check_runtime" in own.layout.record["operators"]

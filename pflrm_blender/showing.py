@@ -1,0 +1,41 @@
+"""A result that has just arrived, brought to the artist's eyes: selected, and a word about what hides it."""
+
+from __future__ import annotations
+
+import bpy
+from mathutils import Vector
+
+from . import scene as scenes
+
+_SEE_THROUGH = ("WIRE", "BOUNDS")
+
+
+def select_only(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
+    """Select a result as Blender's importers do, so that View Selected frames it and G moves all of it together."""
+    chosen = set(collection.objects)
+    for view_layer in scene.view_layers:
+        view_layer.update()  # it may not know yet that a collection has been left out
+        for item in view_layer.objects:
+            item.select_set(item in chosen, view_layer=view_layer)
+        root = scenes.root_of(collection)
+        if root is not None and root.name in view_layer.objects:
+            view_layer.objects.active = root
+
+
+def hidden_inside(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Object | None:
+    """A visible mesh of the artist's own whose bounding box holds the whole of the result's mesh, such as the default
+    cube at the world's origin; None if there is none."""
+    mesh = scenes.mesh_of(collection)
+    if mesh is None:
+        return None
+    corners = [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
+    others = (item for item in scene.objects if item.type == "MESH" and item.name not in collection.objects)
+    return next((other for other in others if _hides(other, corners)), None)
+
+
+def _hides(other: bpy.types.Object, corners: list[Vector]) -> bool:
+    if not other.visible_get() or other.display_type in _SEE_THROUGH or not other.matrix_world.determinant():
+        return False
+    to_box = other.matrix_world.inverted()
+    low, high = Vector(other.bound_box[0]), Vector(other.bound_box[6])
+    return all(low[axis] <= (to_box @ corner)[axis] <= high[axis] for corner in corners for axis in range(3))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import bpy
+import pytest
+from pflrm.pflrm_blender import scene as scenes
+from pflrm.pflrm_blender import showing
+
+
+@pytest.fixture
+def cube(extension):
+    """The default cube: two metres wide, around the world's origin, selected."""
+    bpy.ops.mesh.primitive_cube_add(size=2.0)
+    return bpy.context.object
+
+
+@pytest.fixture
+def collection(extension, cube, result_file):
+    result = scenes.apply_result(extension, scenes.load_result(result_file), "Robot", size=0.5)
+    return bpy.data.collections[result.collection]
+
+
+def test_a_result_alone_is_selected_and_moves_as_one(extension, cube, collection):
+    showing.select_only(extension, collection)
+    assert set(bpy.context.view_layer.objects.selected) == set(collection.objects)
+    assert bpy.context.view_layer.objects.active == scenes.root_of(collection)
+
+
+def test_a_result_that_its_view_layer_leaves_out_is_left_alone(extension, cube, collection):
+    bpy.context.view_layer.layer_collection.children[collection.name].exclude = True
+    showing.select_only(extension, collection)
+    assert not bpy.context.view_layer.objects.selected
+
+
+def test_what_hides_a_result_is_found(extension, cube, collection):
+    assert showing.hidden_inside(extension, collection) == cube
+
+
+@pytest.mark.parametrize("change", [
+    lambda cube: setattr(cube, "location", (0.9, 0.0, 0.0)),
+    lambda cube: setattr(cube, "scale", (0.1, 1.0, 1.0)),
+    lambda cube: setattr(cube, "scale", (0.0, 1.0, 1.0)),
+    lambda cube: setattr(cube, "display_type", "WIRE"),
+    lambda cube: cube.hide_set(True),
+    lambda cube: bpy.data.objects.remove(cube),
+], ids=["moved", "too thin", "flat", "wire", "hidden", "deleted"])  # fmt: skip
+def test_what_shows_some_of_a_result_does_not_hide_it(extension, cube, collection, change):
+    change(cube)
+    bpy.context.view_layer.update()
+    assert showing.hidden_inside(extension, collection) is None
+
+
+def test_cameras_alone_are_hidden_by_nothing(extension, cube, collection):
+    bpy.data.objects.remove(scenes.mesh_of(collection))
+    assert showing.hidden_inside(extension, collection) is None
