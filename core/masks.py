@@ -28,19 +28,22 @@ SMOOTHNESS = 12.0
 TEXTURE_WEIGHT = 16.0  # weight of roughness beside colour
 CENTRE_PRIOR = 0.38  # how far from the centre an object is expected, in units of half the width and height
 CERTAIN = 0.25  # labels below this, or above 1 - this, are what GrabCut learns colours from
+SURE_AGREEMENT = 0.9  # overlap of two different starts below which the result is doubtful
 LEAST_CONTRAST = 2.5  # Lab difference across its outline that an object must have
 SPECK = 0.005  # parts with less than this share of the object are dirt in a mask
 REMBG_MODELS = ("birefnet-general", "isnet-general-use", "u2net")  # best first
 
 
-def remove_background(rgb: np.ndarray) -> np.ndarray:
+def remove_background(rgb: np.ndarray) -> tuple[np.ndarray, bool]:
     """Find the object in a photo.
 
     :param rgb: (H, W, 3) float32 in [0, 1].
-    :returns: alpha (H, W) float32 in [0, 1]; zero everywhere if nothing stands out.
+    :returns: alpha (H, W) float32 in [0, 1], zero everywhere if nothing stands out; and whether it is sure.
     """
-    alpha = _network_alpha(rgb)
-    return without_specks(_colour_alpha(rgb) if alpha is None else alpha)
+    alpha, sure = _network_alpha(rgb), True
+    if alpha is None:
+        alpha, sure = _colour_alpha(rgb)
+    return without_specks(alpha), sure
 
 
 def without_specks(alpha: np.ndarray) -> np.ndarray:
@@ -100,22 +103,27 @@ class _Superpixels:
     shared: np.ndarray  # (E,) pixels of common outline
 
 
-def _colour_alpha(rgb: np.ndarray) -> np.ndarray:
+def _colour_alpha(rgb: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Alpha (H, W) by colours alone, and whether different starts of GrabCut agree on it."""
     height, width = rgb.shape[:2]
     scale = min(1.0, WORKING_SIZE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.round(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
-    mask = _main_parts(_segment(small))
+    mask, agreement = _segment(small)
+    mask = _main_parts(mask)
     if not mask.any() or _contrast(small, mask) < LEAST_CONTRAST:
-        return np.zeros((height, width), np.float32)
+        return np.zeros((height, width), np.float32), True
     rough = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     soft = _guided_filter(grey, rough, radius=1 + round(1.5 / scale))
-    return np.clip((soft - 0.15) / 0.7, 0, 1).astype(np.float32)
+    return np.clip((soft - 0.15) / 0.7, 0, 1).astype(np.float32), agreement >= SURE_AGREEMENT
 
 
-def _segment(image: np.ndarray) -> np.ndarray:
-    """The object (H, W) bool in an image (H, W, 3) uint8: two votes of three ways to look at it."""
+def _segment(image: np.ndarray) -> tuple[np.ndarray, float]:
+    """The object (H, W) bool in an image (H, W, 3) uint8: two votes of three ways to look at it.
+
+    The number is the overlap (intersection over union) of the two that GrabCut found.
+    """
     label = _superpixel_labels(image)
     learned = np.where(label > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     learned[label > 1 - CERTAIN] = cv2.GC_FGD
@@ -125,16 +133,24 @@ def _segment(image: np.ndarray) -> np.ndarray:
     radius = np.hypot((2 * x + 1) / width - 1, (2 * y + 1) / height - 1)
     central = np.where(radius < 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     central[radius > 1] = cv2.GC_BGD
-    votes = (label > 0.5).astype(int) + _grab_cut(image, learned, 3) + _grab_cut(image, central, 5)
-    return votes >= 2
+    by_labels = _grab_cut(image, learned, 3)
+    votes = (label > 0.5).astype(int) + by_labels
+    if not votes.any():
+        return votes > 0, 0.0
+    by_place = _grab_cut(image, central, 5)
+    agreement = (by_labels & by_place).sum() / max((by_labels | by_place).sum(), 1)
+    return votes + by_place >= 2, float(agreement)
 
 
 def _grab_cut(image: np.ndarray, start: np.ndarray, iterations: int) -> np.ndarray:
-    """GrabCut from trimap (H, W). The frame stays free: an object may touch it."""
+    """GrabCut of an image (H, W, 3) uint8 from a trimap (H, W). The frame stays free: an object may touch it."""
     mask = start.astype(np.uint8)
     certain = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD))
     if certain.all() or not certain.any():
         return certain
+    # Areas of exactly one colour, as in renders, would make covariances singular and the graph cut endless.
+    noise = np.random.default_rng(0).normal(0, 1.5, image.shape)
+    image = np.clip(np.round(image + noise), 0, 255).astype(np.uint8)
     cv2.setRNGSeed(0)  # the same photo always has the same mask
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))  # the colour models, filled by the call
     cv2.grabCut(image, mask, (0, 0, 0, 0), background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
@@ -188,15 +204,16 @@ def _superpixels(image: np.ndarray) -> _Superpixels:
     step = max(3.0, max(height, width) / SUPERPIXELS)
     lab = _lab(cv2.bilateralFilter(image, 5, 25, 5))
     y, x = np.mgrid[0:height, 0:width] + 0.5
-    features = np.dstack([lab, y * COMPACTNESS / step, x * COMPACTNESS / step]).reshape(-1, 5)
+    features = np.dstack([lab, y * COMPACTNESS / step, x * COMPACTNESS / step]).astype(np.float32).reshape(-1, 5)
     rows, columns = max(2, round(height / step)), max(2, round(width / step))
     row, column = (y * rows / height).astype(int).ravel(), (x * columns / width).astype(int).ravel()
     near = np.stack([np.clip(row + i, 0, rows - 1) * columns + np.clip(column + j, 0, columns - 1)
                      for i in (-1, 0, 1) for j in (-1, 0, 1)], axis=1)  # (H·W, 9)
     labels = row * columns + column
     for _ in range(6):
-        centres = _means(features, labels, rows * columns)
-        distances = np.stack([((features - centres[near[:, k]]) ** 2).sum(axis=1) for k in range(9)], axis=1)
+        centres = _means(features, labels, rows * columns).astype(np.float32)
+        offsets = (features - centres[candidate] for candidate in near.T)
+        distances = np.stack([np.einsum("ij,ij->i", offset, offset) for offset in offsets], axis=1)
         labels = near[np.arange(len(near)), distances.argmin(axis=1)]
     labels = np.unique(labels, return_inverse=True)[1].reshape(height, width)
     count = int(labels.max()) + 1
@@ -213,8 +230,9 @@ def _superpixels(image: np.ndarray) -> _Superpixels:
                                np.stack([labels[:-1], labels[1:]], axis=-1).reshape(-1, 2)])
     touching = np.sort(touching[touching[:, 0] != touching[:, 1]], axis=1)
     pairs, shared = np.unique(touching, axis=0, return_counts=True)
-    return _Superpixels(labels, np.bincount(labels.ravel(), minlength=count), np.column_stack([means[:, :3], roughness]),
-                        means[:, 3:5], at_border, pairs, shared)
+    area = np.bincount(labels.ravel(), minlength=count)
+    colour = np.column_stack([means[:, :3], roughness])
+    return _Superpixels(labels, area, colour, means[:, 3:5], at_border, pairs, shared)
 
 
 def _means(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

@@ -83,17 +83,19 @@ def load_photo(
     given = _given_camera(focal_35mm, fov)
     content = read_image(path)
     camera, source = _camera_of(path, content, intrinsics, given)
-    alpha, remedy = _alpha_of(path, content, mask, background)
+    alpha, remedy, sure = _alpha_of(path, content, mask, background)
     area = float((alpha > 0.5).mean())
     if area < LEAST_OBJECT:
         raise InputError(f"No object was found in {path}.", remedy)
     if area > LARGEST_OBJECT:
         raise InputError(f"The object fills {path}, no background is left around it.", remedy)
-    warnings: tuple[str, ...] = ()
+    warnings = []
+    if not sure:
+        warnings.append(f"The object in {path.name} is hard to tell from its background: a mask image would help.")
     if _touches_border(alpha):
-        warnings = (f"The object in {path.name} is cut off at the edge of the photo: its pose will be less sure.",)
+        warnings.append(f"The object in {path.name} is cut off at the edge of the photo: its pose will be less sure.")
     rgba = np.dstack([content.rgba[..., :3], alpha])
-    return Photo(path, rgba, content.size, camera, source, warnings)
+    return Photo(path, rgba, content.size, camera, source, tuple(warnings))
 
 
 def load_photos(
@@ -201,17 +203,18 @@ def _same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
     return abs(math.log(ratio)) <= ASPECT_TOLERANCE + rounding
 
 
-def _alpha_of(path: Path, content: ImageContent, mask: Path | None, background: str) -> tuple[np.ndarray, str]:
-    """The object's alpha (H, W) and what a user can do if it is not right."""
+def _alpha_of(path: Path, content: ImageContent, mask: Path | None, background: str) -> tuple[np.ndarray, str, bool]:
+    """The object's alpha (H, W), what a user can do if it is not right, and whether it is sure."""
     if mask is not None:
         alpha = _read_mask(Path(mask), content)
-        return without_specks(alpha), f"Paint the object white and the rest black in its mask {mask}."
+        return without_specks(alpha), f"Paint the object white and the rest black in its mask {mask}.", True
     own = content.rgba[..., 3]
     if float((own < 0.5).mean()) >= 1 - LARGEST_OBJECT:
-        return without_specks(own), "Check its transparency: only the background may be transparent."
+        return without_specks(own), "Check its transparency: only the background may be transparent.", True
     if background == "alpha":
         raise InputError(f"The background of {path} is not transparent.", MASK_REMEDY)
-    return np.minimum(remove_background(content.rgba[..., :3]), own), MASK_REMEDY
+    alpha, sure = remove_background(content.rgba[..., :3])
+    return np.minimum(alpha, own), MASK_REMEDY, sure
 
 
 def _read_mask(path: Path, content: ImageContent) -> np.ndarray:
