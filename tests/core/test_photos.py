@@ -509,7 +509,7 @@ def test_background_colours_do_not_bleed_into_the_view():
 
 @pytest.mark.parametrize("shift", [0, 120])
 def test_wide_objects_are_seen_once(shift):
-    # The corners of such a view look past the photo's image plane, where a homography would show it mirrored.
+    # The corners of such a view look past what any flat photo can hold.
     camera = Intrinsics.from_fov(900, 900, 136.0)
     photo, _ = dotted_photo(camera, (450 + shift, 450), 310, 9.0)
     view = canonical_view(photo, 128)
