@@ -16,13 +16,12 @@ import torch.nn.functional as F
 
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
 
-DEPTHS = 20  # samples along a ray
-DEPTH_RANGE = 1.15  # they reach this far before and behind the centre
 COVER_SLACK = 0.01  # how far outside a mask a point may lie unpunished
 COVER_WIDTH = 0.06
 FRONT_WIDTH = 0.3  # how far behind the hull's front the surface is expected
 SEEN_DEPTH = 0.2  # points this far behind the front of another view's hull are hidden there
 HIDDEN = 50.0
+SURFACE_TRUST = 0.3  # how much a predicted depth counts beside a colour: its errors are shared by neighbours
 
 
 @dataclass(frozen=True)
@@ -162,14 +161,28 @@ def _uncovered(inside: torch.Tensor) -> torch.Tensor:
     return (excess / (1 + excess)).mean(-1)
 
 
-def _likelihood(scene: Silhouettes, positions: torch.Tensor, mode: str) -> torch.Tensor:
-    """(T, B, S, N, K) log ratio: how much more alike the pixel and its match are than any two pixels."""
+def _likelihood(
+    scene: Silhouettes, positions: torch.Tensor, z: torch.Tensor, centre: torch.Tensor, mode: str
+) -> torch.Tensor:
+    """(T, B, S, N, K) log ratio: how much more alike the pixel and its match are than any two pixels.
+
+    Where depth was predicted, the point should also lie on the target's surface, and not before it.
+    """
     found = _sample(scene.appearance, positions, mode)
     squared = torch.zeros(())
     for channel in range(found.shape[1]):
         squared = squared + (found[:, channel] - scene.pixel_appearance[:, :, channel, None]).square()
     likeness = torch.exp(-(squared + 1e-4).sqrt() - scene.commonness[:, :, None])
-    return torch.log((1 - OUTLIERS) * likeness + OUTLIERS)
+    alike = torch.log((1 - OUTLIERS) * likeness + OUTLIERS)
+    if scene.surface is None:
+        return alike
+    expected, error = _sample(scene.surface, positions, mode).unbind(1)
+    behind = z - centre[..., 2].T[:, :, None, None, None] - expected
+    chance = (2 * error).clamp(max=1)  # surfaces lie within about one radius
+    on_surface = torch.exp(-behind.abs() / error) / chance
+    elsewhere = torch.where(behind > 0, 1.0, OUTLIERS)  # behind the surface a point is hidden, which tells nothing
+    fit = torch.log(0.5 * on_surface + 0.5 * elsewhere)
+    return alike * torch.sigmoid(2 - behind / error) + SURFACE_TRUST * fit
 
 
 def _dense(
@@ -177,7 +190,7 @@ def _dense(
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], _Choice]:
     """Judge all samples along all rays; no gradients."""
     views, batch = len(scene), len(rotation)
-    steps = ((torch.arange(DEPTHS) + 0.5) / DEPTHS * 2 - 1) * DEPTH_RANGE
+    steps = scene.offsets
     depth = (centre[:, :, 2, None] + steps)[:, :, None]  # (B, S, 1, K)
     positions, z = _project(scene, rotation, centre, depth)
     edge = _sample(scene.signed_distance, positions / 2, "nearest")[:, 0] * z / scene.focal[:, None, None, None, None]
@@ -195,12 +208,15 @@ def _dense(
     fronts = torch.cat([front_or_none, torch.full((batch, views, 1), -HIDDEN)], dim=2).transpose(0, 1)
     cells = scene.nearest_pixel[:, None].expand(-1, batch, -1)  # (T, B, S * S)
     maps = torch.gather(fronts, 2, cells).view(views * batch, 1, SIZE, SIZE)
-    flat = positions.view(views * batch, -1, DEPTHS, 2)
+    flat = positions.view(views * batch, -1, len(steps), 2)
     there = F.grid_sample(maps, flat, mode="nearest", align_corners=False, padding_mode="border").view_as(z)
     behind = z - there
     seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -0.15)
     seen = seen * (1 - torch.eye(views))[:, None, :, None, None]
-    alike = (_likelihood(scene, positions, "nearest") * seen).sum(0)  # (B, S, N, K)
+    alike = (_likelihood(scene, positions, z, centre, "nearest") * seen).sum(0)  # (B, S, N, K)
+    if scene.pixel_surface is not None:
+        expected, error = scene.pixel_surface[..., None].unbind(2)  # (S, N, 1)
+        alike = alike - SURFACE_TRUST * ((steps - expected).abs() / error).clamp(max=4)
 
     offset = depth - front
     usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square(), -torch.inf)
@@ -220,7 +236,7 @@ def _sparse(
     positions, z = _project(scene, rotation, centre, depth)
     edge = _sample(scene.signed_distance, positions[..., :1, :] / 2, "bilinear")[:, 0]
     inside = (edge * z[..., :1] / scene.focal[:, None, None, None, None]).amin(dim=0)[..., 0]
-    alike = _likelihood(scene, positions[..., 1:, :], "bilinear")[..., 0]
+    alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], centre, "bilinear")[..., 0]
     return _uncovered(inside), (alike * choice.seen).sum(0).mean(-1)
 
 

@@ -67,8 +67,12 @@ def _one_way(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, chunk:
     """(P,) how well rays of view a agree with view b."""
     steps = ((torch.arange(DEPTHS) + 0.5) / DEPTHS * 2 - 1)
     depth = scene.distance[a] + steps
-    usual = torch.exp(-0.5 * ((steps - SURFACE_DEPTH * scene.radius[a]) / SURFACE_WIDTH) ** 2)
-    usual = usual / usual.sum()
+    if scene.pixel_surface is None:
+        usual = torch.exp(-0.5 * ((steps - SURFACE_DEPTH * scene.radius[a]) / SURFACE_WIDTH) ** 2)
+    else:
+        expected, error = scene.pixel_surface[a].unbind(-1)
+        usual = torch.exp(-(steps - expected[:, None, None]).abs() / error[:, None, None])  # (N, 1, K)
+    usual = usual / usual.sum(-1, keepdim=True)
     maps = _match_maps(scene, a, b)  # (N, 2, S, S)
     scores = []
     for part in rotations.split(chunk):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DISTINCT = 15.0  # degrees between two hypotheses in the relative rotation of some pair of views
 RETURNED = 8
+START_APART = 15.0  # degrees, likewise, between the starts
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,30 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class _Round:
+    """One round of improvement: how many sets of cameras enter it, and how finely they are judged."""
+
+    sets: int
+    steps: int
+    rate: float
+    pixels: int
+    depths: int
+
+
+@dataclass(frozen=True)
 class _Effort:
-    pixels: int  # sampled in each view
     beam: int  # sets of cameras kept while views are added
-    starts: int  # sets improved in the first round
-    rounds: tuple[tuple[int, int, float], ...]  # (sets that enter, steps, rate)
+    rounds: tuple[_Round, ...]
 
 
 EFFORTS = {
-    "draft": _Effort(40, 1000, 24, ((24, 8, 0.06), (6, 16, 0.04))),
-    "standard": _Effort(48, 2000, 64, ((64, 12, 0.06), (16, 16, 0.04), (6, 20, 0.02))),
-    "best": _Effort(64, 4000, 160, ((160, 20, 0.06), (48, 24, 0.04), (12, 40, 0.02))),
+    "draft": _Effort(1000, (_Round(40, 8, 0.06, 40, 16), _Round(8, 20, 0.04, 64, 24))),
+    "standard": _Effort(
+        3000, (_Round(150, 10, 0.06, 48, 20), _Round(32, 16, 0.04, 64, 24), _Round(8, 24, 0.03, 128, 40)),
+    ),
+    "best": _Effort(
+        8000, (_Round(500, 16, 0.06, 48, 20), _Round(100, 30, 0.04, 64, 24), _Round(16, 60, 0.03, 160, 40)),
+    ),
 }
 
 
@@ -66,24 +80,33 @@ def search_poses(
     """
     settings = EFFORTS[effort]
     report = progress or (lambda fraction: None)
-    scene = prepare(views, settings.pixels, features=features, depth=depth, depth_log_scale=depth_log_scale)
+
+    def look(pixels: int, depths: int) -> Silhouettes:
+        return prepare(
+            views, pixels, depths=depths, features=features, depth=depth, depth_log_scale=depth_log_scale
+        )
+
+    first = settings.rounds[0]
+    scene = look(first.pixels, first.depths)
     if len(views) == 1:
         rotation, centre = _level(torch.eye(3)[None, None]), hull.start_centre(scene, 1)
         return [Hypothesis(to_cameras(scene, rotation, centre)[0], 0.0, np.ones(1))]
     report(0.0)
     table = pairs.level_table(scene)
     report(0.2)
-    rotation = pairs.assemble(table, len(views), width=settings.beam, count=settings.starts, apart=20.0)
+    rotation = pairs.assemble(table, len(views), width=settings.beam, count=first.sets, apart=START_APART)
     centre = hull.start_centre(scene, len(rotation))
     given_rotation, given_centre = from_cameras(scene, candidates)
     rotation, centre = torch.cat([rotation, given_rotation]), torch.cat([centre, given_centre])
     score = torch.zeros(len(rotation))
     weights = hull.Weights()
-    for done, (entering, steps, rate) in enumerate(settings.rounds):
-        count = len(rotation) if done == 0 else entering
-        kept = pairs.distinct(rotation, score, apart=DISTINCT / 2, count=count)
-        rotation, centre, score = hull.ascend(scene, rotation[kept], centre[kept], weights, steps=steps, rate=rate)
-        report(0.2 + 0.8 * (done + 1) / len(settings.rounds))
+    for done, now in enumerate(settings.rounds, start=1):
+        if done > 1:
+            scene = look(now.pixels, now.depths)
+            kept = pairs.distinct(rotation, score, apart=DISTINCT / 2, count=now.sets)
+            rotation, centre = rotation[kept], centre[kept]
+        rotation, centre, score = hull.ascend(scene, rotation, centre, weights, steps=now.steps, rate=now.rate)
+        report(0.2 + 0.8 * done / len(settings.rounds))
     kept = pairs.distinct(rotation, score, apart=DISTINCT, count=RETURNED)
     judgement = hull.judge(scene, rotation[kept], centre[kept])
     poses = to_cameras(scene, rotation[kept], centre[kept])

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SIZE = 64  # pixels across a view while searching
 COLOUR_WIDTH = 0.04  # difference of colour over which the likeness of two pixels falls by a factor of e
 FEATURE_CHANNELS = 8
+DEPTH_RANGE = 1.15  # rays are sampled this far before and behind the object's centre
+DEPTH_SCALE = (0.05, 0.6)  # a prediction is trusted no more and no less than this, in radii
 OUTLIERS = 0.3  # share of pixels whose match tells nothing: highlights, shadows, clutter
 
 
@@ -41,20 +43,21 @@ class Silhouettes:
     pixel_appearance: torch.Tensor  # (V, N, D)
     commonness: torch.Tensor  # (V, N) log probability of such a pixel anywhere on the object
     nearest_pixel: torch.Tensor  # (V, S * S) index of the nearest sampled pixel, N on the background
-    surface: torch.Tensor | None  # (V, N) own-frame depth of the surface less the distance, in the common scale
-    surface_width: torch.Tensor | None  # (V, N) its expected error
+    offsets: torch.Tensor  # (K,) where rays are sampled, before and behind the object's centre
+    surface: torch.Tensor | None  # (V, 2, S, S) predicted depth of the surface less the centre's, and its Laplace scale
+    pixel_surface: torch.Tensor | None  # (V, N, 2) the same at the sampled pixels
 
     def __len__(self) -> int:
         return len(self.focal)
 
 
 def prepare(
-    views: Sequence[View], count: int, *,
+    views: Sequence[View], count: int, *, depths: int = 20,
     features: np.ndarray | None = None, depth: np.ndarray | None = None, depth_log_scale: np.ndarray | None = None,
 ) -> Silhouettes:
     """Gather what the search needs from canonical views.
 
-    :param count: foreground pixels N to sample in each view.
+    :param count: foreground pixels N to sample in each view, at ``depths`` points K along the ray of each.
     :param features: (V, C, G, G) any features of the views; they count as much as the colours.
     :param depth: (V, G, G) own-frame z-depth and ``depth_log_scale`` (V, G, G) the log of its Laplace scale.
     """
@@ -72,6 +75,7 @@ def prepare(
     focal_tensor = torch.from_numpy(focal).float()
     rays = torch.cat([pixels / focal_tensor[:, None, None], torch.ones(*pixels.shape[:2], 1)], dim=2)
     pixel_appearance = _at_pixels(appearance, pixels)
+    surface = None if depth is None else _surface(depth, depth_log_scale, half, radius)
     return Silhouettes(
         half_angle=torch.from_numpy(half).float(),
         focal=focal_tensor,
@@ -86,8 +90,9 @@ def prepare(
         nearest_pixel=torch.from_numpy(np.stack([
             _nearest_pixel(mask, points.numpy()) for mask, points in zip(masks, pixels, strict=True)
         ])),
-        surface=None,
-        surface_width=None,
+        offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
+        surface=surface,
+        pixel_surface=None if surface is None else _at_pixels(surface, pixels),
     )
 
 
@@ -132,6 +137,18 @@ def _main_features(features: torch.Tensor, inside: torch.Tensor) -> torch.Tensor
     spread = strength[0] / len(samples) ** 0.5
     main = torch.einsum("vcij,kc->vkij", features - mean[:, None, None], axes)
     return main / spread.clamp(min=1e-6) / 0.5
+
+
+def _surface(
+    depth: np.ndarray, log_scale: np.ndarray | None, half: np.ndarray, radius: np.ndarray
+) -> torch.Tensor:
+    """(V, 2, S, S) the surface's depth less the centre's and the Laplace scale of its error, from own-frame depth."""
+    depth = depth.astype(np.float32)
+    scale = np.full_like(depth, 0.2) if log_scale is None else np.exp(log_scale.astype(np.float32))
+    own = torch.from_numpy(np.stack([depth, np.clip(scale, *DEPTH_SCALE)], axis=1))
+    own = F.interpolate(own, (SIZE, SIZE), mode="bilinear")
+    own[:, 0] -= torch.from_numpy(1 / np.sin(half)).float()[:, None, None]
+    return own * torch.from_numpy(radius).float()[:, None, None, None]
 
 
 def _sample_pixels(mask: np.ndarray, count: int) -> np.ndarray:
