@@ -1,21 +1,14 @@
-"""One walk through the window: install, photos, a run with a stub worker, its result, one step of undo.
-
-Runs where PFLRM_GUI_ROOT names a root folder with Blender in it, see ``window.py``.
-"""
+"""One walk through the window: install, photos, a run with a stub worker, its result, one step of undo."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pflrm.tests import fake_result
-from pflrm.tests.build_extension import build
 from pflrm.tests.gui.window import Window
 
-ROOT = os.environ.get("PFLRM_GUI_ROOT", "")
 TESTS = Path(__file__).resolve().parent.parent
 EXTENSION = "bl_ext.user_default.pflrm.pflrm_blender"
 VIEWPORT = """
@@ -23,34 +16,6 @@ window = bpy.context.window_manager.windows[0]
 area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
 region = next(region for region in area.regions if region.type == "WINDOW")
 """
-
-pytestmark = pytest.mark.skipif(not ROOT, reason="PFLRM_GUI_ROOT names no folder with Blender")
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    """Blender with the extension installed and its panel open."""
-    with Window(Path(ROOT)) as blender:
-        archive = blender.put(build(tmp_path_factory.mktemp("dist")))
-        blender.run(f"""
-            import os
-            os.environ["PFLRM_PYTHON"] = "/usr/bin/python3"
-            bpy.ops.extensions.package_install_files(
-                filepath="{archive}", repo="user_default", enable_on_install=True)
-            for area in bpy.context.window_manager.windows[0].screen.areas:
-                if area.type == "VIEW_3D":
-                    area.spaces.active.show_region_ui = True
-        """)
-        blender.pointer("mousemove", "700", "600")
-        sidebar = "[r for a in bpy.context.window_manager.windows[0].screen.areas for r in a.regions if r.type == 'UI']"
-        blender.wait_for(f"any(r.active_panel_category != 'UNSUPPORTED' for r in {sidebar})")
-        blender.run(f"""
-            for region in {sidebar}:
-                if region.active_panel_category != "UNSUPPORTED":
-                    region.active_panel_category = "PF-LRM"
-                    region.tag_redraw()
-        """)
-        yield blender
 
 
 @pytest.fixture(scope="module")

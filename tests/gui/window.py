@@ -20,6 +20,14 @@ DISPLAY = ":77"
 SIZE = (1600, 900)
 START_SECONDS = 90.0
 ANSWER_SECONDS = 60.0
+BUTTON_STEP = 14  # pixels, less than the height of a button
+BUTTON_COLUMN = 0.55  # share of the sidebar's width where all buttons of the panel are
+HOVER_SECONDS = 0.3
+_SIDEBAR = """
+area = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
+region = next(region for region in area.regions if region.type == "UI")
+print(region.x, region.y, region.width, region.height)
+"""
 _HERE = Path(__file__).resolve().parent
 _LAUNCH = """
 mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev" && exec chroot "$0" sh -c '
@@ -107,6 +115,26 @@ class Window:
         """Move and press the real pointer, in the words of xdotool."""
         command = ["chroot", str(self.root), "env", f"DISPLAY={DISPLAY}", "xdotool", *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    def press(self, button: str) -> None:
+        """Click a button of the PF-LRM panel with the real pointer; it is named by its operator.
+
+        Blender does not tell where its buttons are, but Ctrl+C over one copies its operator to the clipboard.
+        """
+        left, bottom, width, height = map(int, self.run(_SIDEBAR).split())
+        column = str(int(left + BUTTON_COLUMN * width))
+        self.run("bpy.context.window_manager.clipboard = ' '")
+        for row in range(SIZE[1] - bottom - height, SIZE[1] - bottom, BUTTON_STEP):
+            self.pointer("mousemove", column, str(row))
+            time.sleep(HOVER_SECONDS)
+            self.pointer("key", "ctrl+c")
+            time.sleep(HOVER_SECONDS)
+            if button in self.run("print(bpy.context.window_manager.clipboard)"):
+                self.pointer("mousedown", "1")
+                time.sleep(HOVER_SECONDS)  # a click shorter than a redraw is lost
+                self.pointer("mouseup", "1")
+                return
+        raise AssertionError(f"The panel has no button {button}")
 
     def log(self) -> str:
         """What Blender wrote on its terminal."""
