@@ -1,16 +1,20 @@
-"""Does the extension work in this Blender? ``PYTHON tests/blender_versions.py [ARCHIVE]``, for any Python with bpy.
+"""Does the extension work in this Blender? ``PYTHON tests/blender_versions.py [ARCHIVE] [--photos FILE …]``, for any
+Python with bpy.
 
 Installs the archive as a user would, builds a scene from a made-up result, and compares Blender's projection with the
-photos' pixels. Prints a line and exits with 0 if all is well. Without an archive it builds one first.
+photos' pixels. Prints a line and exits with 0 if all is well. Without an archive it builds one first. With photos the
+worker itself reconstructs them too, in Draft quality; PFLRM_PYTHON names its Python.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import math
 import os
 import sys
 import tempfile
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -69,18 +73,35 @@ def build_scene(folder: Path) -> float:
     return worst_pixel(scene, data, result)
 
 
+def reconstruct(photos: list[Path]) -> str:
+    """Run the worker on photos; returns what came of it, in words."""
+    api = importlib.import_module(f"{MODULE}.pflrm_blender.api")
+    started = time.monotonic()
+    result = api.reconstruct(photos, quality="draft", name="Real")
+    faces = len(bpy.data.objects[result.mesh].data.polygons)
+    assert len(result.cameras) == len(photos), result
+    assert all(bpy.data.objects[name].type == "CAMERA" for name in result.cameras)
+    assert faces > 1000, f"the mesh has {faces} faces"
+    return f", {len(result.cameras)} cameras and {faces} faces in {time.monotonic() - started:.0f} s"
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Does the extension work in this Blender?")
+    parser.add_argument("archive", nargs="?", type=Path)
+    parser.add_argument("--photos", nargs="+", type=Path, default=[])
+    arguments = parser.parse_args()
     folder = Path(_FOLDER.name)
-    archive = Path(sys.argv[1]) if len(sys.argv) > 1 else build(folder / "dist")
-    install(archive)
+    install(arguments.archive or build(folder / "dist"))
     error = build_scene(folder)
     assert error < 1e-3, f"a vertex is {error} pixels off"
+    real = reconstruct(arguments.photos) if arguments.photos else ""
     for _ in range(2):
         addon_utils.disable(MODULE)
         assert not hasattr(bpy.types.Scene, "pflrm"), "disabling leaves properties behind"
         assert addon_utils.enable(MODULE) is not None, "enabling again failed"
     addon_utils.disable(MODULE)
-    print(f"Blender {bpy.app.version_string}, Python {sys.version.split()[0]}: well, {error:.6f} pixels off at most")
+    versions = f"Blender {bpy.app.version_string}, Python {sys.version.split()[0]}"
+    print(f"{versions}: well, {error:.6f} pixels off at most{real}")
 
 
 if __name__ == "__main__":
