@@ -26,6 +26,7 @@ from .request import QUALITIES, Progress
 from .search import Hypothesis, confidence, search_poses
 
 EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length
+FITTING_BEGINS = {"draft": 0.8, "standard": 0.55, "best": 0.5}  # share of a run's time that has passed by then
 MESH_RESOLUTION = {"draft": 96, "standard": 160, "best": 256}
 
 
@@ -211,24 +212,26 @@ def reconstruct(
         model = models.get(options.weights, choose_device(options.device))
     with stage("Looking at Photos", 0.15):
         views, prediction = look(model, loaded)
+    fitting = FITTING_BEGINS[options.quality]
     with stage("Finding Poses", 0.2):
         hypotheses = find_poses(
             views, prediction, model.config.patches, options,
-            lambda share: progress("Finding Poses", 0.2 + 0.3 * share),
+            lambda share: progress("Finding Poses", 0.2 + (fitting - 0.2) * share),
         )
         poses, sure = hypotheses[0].world_to_camera, confidence(hypotheses)
+        sure[0] = 1.0  # the reference camera defines the world, so it is right whatever the others are
     mesh = None
     if not options.poses_only:
-        with stage("Fitting Shape", 0.5):
+        with stage("Fitting Shape", fitting):
             seen = Observations.of(views, poses, sure, *own_depth(prediction))
             field = refine_field(
                 model.field(prediction), seen, quality=options.quality, seed=options.seed,
-                progress=lambda share: progress("Fitting Shape", 0.5 + 0.35 * share),
+                progress=lambda share: progress("Fitting Shape", fitting + (0.9 - fitting) * share),
             )
-        with stage("Extracting Surface", 0.85):
+        with stage("Extracting Surface", 0.9):
             mesh = extract_mesh(
                 field, resolution=options.mesh_resolution or MESH_RESOLUTION[options.quality],
-                progress=lambda share: progress("Extracting Surface", 0.85 + 0.15 * share),
+                progress=lambda share: progress("Extracting Surface", 0.9 + 0.1 * share),
             )
     progress("Done", 1.0)
     return Reconstruction(photo_cameras(views, poses, sure), mesh, warnings_of(loaded), seconds)
