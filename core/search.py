@@ -116,7 +116,7 @@ def search_poses(
 
 
 def confidence(hypotheses: Sequence[Hypothesis]) -> np.ndarray:
-    """(V,) estimated probability that each camera of the best hypothesis is within 15 degrees of the truth."""
+    """(V,) estimate in [0, 1] that each camera of the best hypothesis is within 15 degrees; not calibrated yet."""
     best = hypotheses[0]
     margin = best.score - hypotheses[1].score if len(hypotheses) > 1 else 2.0
     return best.agreement / (1 + math.exp(1.0 - margin))
