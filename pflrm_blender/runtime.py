@@ -120,8 +120,13 @@ def check(interpreter: Path) -> RuntimeReport:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without the PYTHON* variables, which Blender or its launcher may have set."""
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith("PYTHON")}
+    """This process's environment without the PYTHON* variables, which Blender or its launcher may have set.
+
+    Threads of torch that wait for each other must sleep: beside another busy program, spinning made a run of 5 seconds
+    last over 20.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("PYTHON")}
+    return {"OMP_WAIT_POLICY": "passive"} | kept
 
 
 def setup_instructions() -> list[str]:
