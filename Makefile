@@ -1,5 +1,6 @@
 # make demo       real photos to demo/out: a .blend, a .glb, cameras.json and a picture to judge them by
-# make test       everything that can be tested without a window
+# make test       all tests; those with Blender's window where its folder can be built (root, Debian, 3 GB)
+# make gui-test   the tests with Blender's window alone; builds its folder first if it is missing
 # make package    the zip that Blender installs, in dist/
 # make lint       ruff and mypy
 # make bench      times and memory, beside the machine's own speed
@@ -13,7 +14,7 @@ MINUTES ?= 10
 DEMO_PHOTOS := $(foreach side,front left back right,demo/photos/robot_$(side).png)
 DATA ?= ../shared/data/scans_val
 
-.PHONY: demo test package lint bench train evaluate clean
+.PHONY: demo test gui-test package lint bench train evaluate clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,7 +28,12 @@ demo: $(VENV)/ready
 	$(BIN)/python demo/preview.py demo/out/robot.blend demo/out/preview.png
 
 test: $(VENV)/ready
+	$(BIN)/python tests/gui/build_blender.py > /dev/null || true
 	$(BIN)/python -m pytest
+
+gui-test: $(VENV)/ready
+	$(BIN)/python tests/gui/build_blender.py
+	$(BIN)/python -m pytest tests/gui
 
 package: $(VENV)/ready
 	$(BIN)/python tests/build_extension.py dist

@@ -1,28 +1,31 @@
 """Blender's window for the tests of this folder, with the extension installed and its panel open.
 
-Runs where PFLRM_GUI_ROOT names a root folder with Blender in it, see ``window.py``.
+Runs where the folder with Blender is, see ``build_blender.py``.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pflrm.tests.build_extension import build
+from pflrm.tests.gui import build_blender
 from pflrm.tests.gui.window import Window
 
-ROOT = os.environ.get("PFLRM_GUI_ROOT", "")
 SIDEBARS = "[r for a in bpy.context.window_manager.windows[0].screen.areas for r in a.regions if r.type == 'UI']"
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The folder of the system with Blender."""
-    if not ROOT:
-        pytest.skip("PFLRM_GUI_ROOT names no folder with Blender")
-    return Path(ROOT)
+    folder = build_blender.default_root()
+    if not build_blender.is_ready(folder):
+        pytest.skip(f"there is no Blender in {folder}: `make gui-test` puts one there")
+    obstacle = build_blender.obstacle_here()
+    if obstacle:
+        pytest.skip(obstacle)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
 """A Blender with a real window, on a display without a screen, inside the root folder of another system.
 
-The folder is named by the variable PFLRM_GUI_ROOT. It holds a Debian (by debootstrap) with the packages blender,
-python3-numpy, python3-requests, python3-zstandard, xvfb, xdotool, x11-utils, imagemagick, libgl1-mesa-dri and libegl1.
-Whatever is mounted into it lives in a name space of its own and is gone with the process. Needs root.
+The folder comes from ``build_blender.py``. Whatever is mounted into it lives in a name space of its own and is gone
+with the process. Needs root.
 """
 
 from __future__ import annotations
