@@ -13,6 +13,7 @@ import subprocess
 import textwrap
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 DISPLAY = ":77"
@@ -21,7 +22,9 @@ START_SECONDS = 90.0
 ANSWER_SECONDS = 60.0
 BUTTON_STEP = 14  # pixels, less than the height of a button
 BUTTON_COLUMN = 0.55  # share of the sidebar's width where all buttons of the panel are
-HOVER_SECONDS = 0.3
+HOVER_SECONDS = 0.1
+CLICK_SECONDS = 0.3
+VIEWPORT = (600, 560)  # a place of the 3D viewport, in pixels of the screen
 _SIDEBAR = """
 area = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
 region = next(region for region in area.regions if region.type == "UI")
@@ -72,10 +75,11 @@ class Window:
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def put(self, file: Path) -> Path:
+    def put(self, file: Path, folder: str = "") -> Path:
         """Copy a file in; returns its path as Blender sees it."""
-        shutil.copy(file, self.folder / file.name)
-        return self.inside / file.name
+        (self.folder / folder).mkdir(exist_ok=True)
+        shutil.copy(file, self.folder / folder / file.name)
+        return self.inside / folder / file.name
 
     def run(self, code: str, seconds: float = ANSWER_SECONDS) -> str:
         """Execute code in Blender's main thread and return what it printed.
@@ -115,26 +119,43 @@ class Window:
         command = ["chroot", str(self.root), "env", f"DISPLAY={DISPLAY}", "xdotool", *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
+    def drop(self, files: Sequence[Path], x: int = VIEWPORT[0], y: int = VIEWPORT[1]) -> None:
+        """Drop files, as Blender sees them, at a place of the screen: what a file manager does."""
+        self.pointer("mousemove", str(x), str(y))
+        drag = self.put(_HERE / "drag.py")
+        command = ["chroot", str(self.root), "env", f"DISPLAY={DISPLAY}", "/usr/bin/python3", str(drag), str(x), str(y)]
+        subprocess.run([*command, *map(str, files)], check=True)
+
+    def sidebar(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height of the viewport's sidebar, in pixels of the screen."""
+        left, bottom, width, height = map(int, self.run(_SIDEBAR).split())
+        return left, SIZE[1] - bottom - height, width, height
+
     def press(self, button: str) -> None:
         """Click a button of the PF-LRM panel with the real pointer; it is named by its operator.
 
         Blender does not tell where its buttons are, but Ctrl+C over one copies its operator to the clipboard.
         """
-        left, bottom, width, height = map(int, self.run(_SIDEBAR).split())
+        left, top, width, height = self.sidebar()
         column = str(int(left + BUTTON_COLUMN * width))
         self.run("bpy.context.window_manager.clipboard = ' '")
-        for row in range(SIZE[1] - bottom - height, SIZE[1] - bottom, BUTTON_STEP):
-            self.pointer("mousemove", column, str(row))
-            time.sleep(HOVER_SECONDS)
-            self.pointer("key", "ctrl+c")
+        for row in range(top, top + height, BUTTON_STEP):
+            self.pointer("mousemove", column, str(row), "sleep", str(HOVER_SECONDS), "key", "ctrl+c")
             time.sleep(HOVER_SECONDS)
             if button in self.run("print(bpy.context.window_manager.clipboard)"):
-                self.pointer("mousedown", "1")
-                time.sleep(HOVER_SECONDS)  # a click shorter than a redraw is lost
-                self.pointer("mouseup", "1")
+                self.click(int(column), row)
                 return
         raise AssertionError(f"The panel has no button {button}")
 
+    def click(self, x: int, y: int) -> None:
+        """Click a place of the screen."""
+        # A click shorter than a redraw is lost.
+        self.pointer("mousemove", str(x), str(y), "mousedown", "1", "sleep", str(CLICK_SECONDS), "mouseup", "1")
+
+    def key(self, *names: str) -> None:
+        """Press keys over the middle of the viewport."""
+        self.pointer("mousemove", *map(str, VIEWPORT), "sleep", str(HOVER_SECONDS), "key", *names)
+
     def log(self) -> str:
         """What Blender wrote on its terminal."""
-        return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-4000:]
+        return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,71 @@
+"""What a new user does, one function a step, with the real mouse and keyboard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from pflrm.tests.gui.window import Window
+
+MODULE = "bl_ext.user_default.pflrm"
+STATE = f"__import__('{MODULE}.pflrm_blender.session', fromlist=['state']).state"
+PHOTOS = [
+    Path(__file__).resolve().parents[2] / "demo" / "photos" / f"robot_{side}.png"
+    for side in ("front", "left", "back", "right")
+]
+TAB = "PF-LRM"
+RUN_SECONDS = 600.0
+_SIDEBAR = """
+area = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
+region = next(region for region in area.regions if region.type == "UI")
+"""
+SLIDE_SECONDS = 0.8  # in which the sidebar slides in
+_ADD_PHOTOS = "p"  # the underlined letter of the menu's entry
+_TAB_STEP = 20  # pixels, less than the height of a tab
+_TAB_INSET = 10  # pixels from the sidebar's right edge to the middle of a tab
+
+
+def install_by_drop(window: Window, archive: Path) -> None:
+    """Drop the zip onto Blender and agree to what it asks."""
+    window.drop([window.put(archive)])
+    _until(window, f"__import__('addon_utils').check('{MODULE}') == (True, True)", partial(window.key, "Return"))
+
+
+def open_tab(window: Window) -> None:
+    """Open the viewport's sidebar by N, and its tab by a click."""
+    if window.run(f"{_SIDEBAR}print(area.spaces.active.show_region_ui)") != "True":
+        window.key("n")
+        time.sleep(SLIDE_SECONDS)
+    left, top, width, height = window.sidebar()
+    for y in range(top + _TAB_STEP, top + height, _TAB_STEP):
+        window.click(left + width - _TAB_INSET, y)
+        time.sleep(0.3)
+        if window.run(f"{_SIDEBAR}print(region.active_panel_category)") == TAB:
+            return
+    raise AssertionError(f"The sidebar has no tab {TAB}")
+
+
+def drop_photos(window: Window, x: int, y: int, photos: Sequence[Path] = PHOTOS, folder: str = "Robot") -> None:
+    """Drop photos from one folder, and say that they are photos of an object: Blender asks, as it knows other uses."""
+    there = int(window.run("print(len(bpy.context.scene.pflrm.photos))"))
+    window.drop([window.put(photo, folder) for photo in photos], x, y)
+    arrived = f"len(bpy.context.scene.pflrm.photos) == {there + len(photos)}"
+    _until(window, arrived, partial(window.pointer, "key", _ADD_PHOTOS))
+
+
+def reconstruct(window: Window) -> None:
+    """Click Reconstruct and wait for the result."""
+    window.press("pflrm.reconstruct(")
+    window.wait_for(f"{STATE}.run is not None")
+    window.wait_for(f"{STATE}.run is None", RUN_SECONDS)
+
+
+def _until(window: Window, expression: str, act: Callable[[], None], seconds: float = 60.0) -> None:
+    """Act again and again until an expression is true in Blender."""
+    limit = time.monotonic() + seconds
+    while window.run(f"print(bool({expression}))") != "True":
+        assert time.monotonic() < limit, f"{expression} did not become true"
+        act()
+        time.sleep(1.0)
