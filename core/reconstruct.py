@@ -52,12 +52,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What the photos became. Cameras are in the order of the photos; the first is the reference."""
+    """What the photos became. Cameras are in the order of the photos; the first is the reference.
+
+    ``masks``: where each photo shows the object, (H, W) float32 in [0, 1], in fewer pixels than the photo's.
+    """
 
     cameras: tuple[Camera, ...]
     mesh: Mesh | None
     warnings: tuple[str, ...]
     seconds: dict[str, float]
+    masks: tuple[np.ndarray, ...] = ()
 
 
 @dataclass
@@ -234,7 +238,8 @@ def reconstruct(
                 progress=lambda share: progress("Extracting Surface", 0.9 + 0.1 * share),
             )
     progress("Done", 1.0)
-    return Reconstruction(photo_cameras(views, poses, sure), mesh, warnings_of(loaded), seconds)
+    masks = tuple(view.photo.rgba[..., 3] for view in views)
+    return Reconstruction(photo_cameras(views, poses, sure), mesh, warnings_of(loaded), seconds, masks)
 
 
 def photo_cameras(views: Sequence[View], world_to_view: np.ndarray, sure: np.ndarray) -> tuple[Camera, ...]:
@@ -269,6 +274,7 @@ def save_result(path: Path, result: Reconstruction) -> None:
         "warnings": np.array(result.warnings, dtype=np.str_),
         "seconds_json": np.array(json.dumps(result.seconds)),
     }
+    arrays |= {f"mask_{index}": np.rint(255 * mask).astype(np.uint8) for index, mask in enumerate(result.masks)}
     if result.mesh is not None:
         arrays |= {name: getattr(result.mesh, name) for name in ("vertices", "faces", "normals", "colours")}
     with path.open("wb") as file:

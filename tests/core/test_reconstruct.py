@@ -135,6 +135,10 @@ def test_result_file_has_the_promised_arrays_and_no_pickle(result: Reconstructio
         assert str(arrays["files"][1]).endswith("side 1.png")
         assert arrays["faces"].max() < len(arrays["vertices"])
         assert len(arrays["colours"]) == len(arrays["normals"]) == len(arrays["vertices"])
+        share = arrays["mask_1"].mean() / 255
+        assert arrays["mask_1"].dtype == np.uint8
+        assert share == pytest.approx(result.masks[1].mean(), abs=0.01)
+        assert 0.01 < share < 0.95
 
 
 def test_progress_rises_and_can_cancel(weights: Path, photos: list[Path]) -> None:
