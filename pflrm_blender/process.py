@@ -46,7 +46,8 @@ class WorkerProcess:
             errors="replace",
             bufsize=1,
             # A group of its own: Ctrl+C in Blender's terminal is Blender's, and a kill takes the worker's children too.
-            start_new_session=not windows,
+            # Not a session of its own: between sessions Linux shares the processor evenly, whatever the niceness.
+            process_group=None if windows else 0,
             creationflags=below_normal | new_group | NO_WINDOW,
         )
         self._log_reader = threading.Thread(target=self._read_log, name="pflrm log", daemon=True)

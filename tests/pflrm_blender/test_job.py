@@ -275,6 +275,9 @@ def test_the_worker_has_a_low_priority(job, ask):
     run(job, ask())
     expected = min(os.getpriority(os.PRIO_PROCESS, 0) + process.NICENESS, 19)
     assert os.getpriority(os.PRIO_PROCESS, job.worker_pid) == expected
+    # Linux weighs niceness within a session alone; signals of the terminal go to groups.
+    assert os.getsid(job.worker_pid) == os.getsid(0)
+    assert os.getpgid(job.worker_pid) != os.getpgid(0)
 
 
 def test_the_shared_job_begins_anew_after_shutdown():
