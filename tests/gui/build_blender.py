@@ -125,12 +125,17 @@ def _mirror() -> str:
     return next((site for site in sites if site.rstrip("/").endswith("/debian")), MIRROR)
 
 
-def _inside(root: Path, *command: str) -> None:
+def command_inside(root: Path, *command: str, **variables: str) -> list[str]:
+    """A command that runs another one in the folder, as on a machine of its own, with these environment variables."""
     mounts = 'mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev"'
-    environment = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
-    proxies = [f"{name}={value}" for name, value in os.environ.items() if name.lower().endswith("_proxy")]
-    environment += ["DEBIAN_FRONTEND=noninteractive", *proxies]
-    _run(*_namespace(f'{mounts} && exec chroot "$0" "$@"', root), *environment, *command)
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", **variables}
+    settings = [f"{name}={value}" for name, value in environment.items()]
+    return [*_namespace(f'{mounts} && exec chroot "$0" "$@"', root), "env", "-i", *settings, *command]
+
+
+def _inside(root: Path, *command: str) -> None:
+    proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    _run(*command_inside(root, *command, DEBIAN_FRONTEND="noninteractive", **proxies))
 
 
 def _namespace(script: str, root: Path | str = "bash") -> list[str]:
