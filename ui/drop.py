@@ -1,10 +1,12 @@
-"""Photos dropped into the sidebar. Elsewhere in the viewport a dropped image keeps its usual meaning."""
+"""Photos dropped into the viewport or its sidebar. Blender asks what they are, as it knows other uses of images."""
 
 from __future__ import annotations
 
 import bpy
 
 from ..operators.photos import EXTENSIONS
+
+_REGIONS = ("WINDOW", "UI")
 
 
 class PFLRM_FH_photos(bpy.types.FileHandler):
@@ -16,7 +18,7 @@ class PFLRM_FH_photos(bpy.types.FileHandler):
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         area, region = context.area, context.region
-        return area is not None and area.type == "VIEW_3D" and region is not None and region.type == "UI"
+        return area is not None and area.type == "VIEW_3D" and region is not None and region.type in _REGIONS
 
 
 CLASSES = (PFLRM_FH_photos,)

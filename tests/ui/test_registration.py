@@ -30,9 +30,9 @@ def test_every_operator_says_what_it_will_do(extension, cls):
 
 
 @pytest.mark.parametrize(("area", "region", "taken"), [
-    ("VIEW_3D", "UI", True), ("VIEW_3D", "WINDOW", False), ("IMAGE_EDITOR", "UI", False),
+    ("VIEW_3D", "UI", True), ("VIEW_3D", "WINDOW", True), ("VIEW_3D", "HEADER", False), ("IMAGE_EDITOR", "UI", False),
 ])  # fmt: skip
-def test_photos_are_taken_from_the_sidebar_alone(extension, area, region, taken):
+def test_photos_are_taken_by_the_viewport_and_its_sidebar(extension, area, region, taken):
     context = SimpleNamespace(area=SimpleNamespace(type=area), region=SimpleNamespace(type=region))
     assert drop.PFLRM_FH_photos.poll_drop(context) is taken
 
