@@ -60,8 +60,7 @@ def main() -> None:
         with Window(root) as window:
             steps.install_by_drop(window, archive)
             steps.open_tab(window)
-            left, top, width, height = window.sidebar()
-            steps.drop_photos(window, left + width // 3, top + height // 2)
+            steps.drop_photos(window)
             print_gaps(window)
             print_cancel(window)
         print("clicks from the drop to the mesh: 2 (the entry of Blender's drop menu, Reconstruct)")

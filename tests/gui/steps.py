@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from pflrm.tests.gui.window import Window
+from pflrm.tests.gui.window import VIEWPORT, Window
 
 MODULE = "bl_ext.user_default.pflrm"
 STATE = f"__import__('{MODULE}.pflrm_blender.session', fromlist=['state']).state"
@@ -47,10 +47,12 @@ def open_tab(window: Window) -> None:
     raise AssertionError(f"The sidebar has no tab {TAB}")
 
 
-def drop_photos(window: Window, x: int, y: int, photos: Sequence[Path] = PHOTOS, folder: str = "Robot") -> None:
+def drop_photos(
+    window: Window, photos: Sequence[Path] = PHOTOS, *, place: tuple[int, int] = VIEWPORT, folder: str = "Robot"
+) -> None:
     """Drop photos from one folder, and say that they are photos of an object: Blender asks, as it knows other uses."""
     there = int(window.run("print(len(bpy.context.scene.pflrm.photos))"))
-    window.drop([window.put(photo, folder) for photo in photos], x, y)
+    window.drop([window.put(photo, folder) for photo in photos], *place)
     arrived = f"len(bpy.context.scene.pflrm.photos) == {there + len(photos)}"
     _until(window, arrived, partial(window.pointer, "key", _ADD_PHOTOS))
 

@@ -31,7 +31,8 @@ def test_a_new_user_from_the_zip_to_the_saved_file_and_back(fresh: Window, archi
     steps.install_by_drop(fresh, archive)
     steps.open_tab(fresh)
     left, top, width, height = fresh.sidebar()
-    steps.drop_photos(fresh, left + width // 3, top + height // 2)
+    steps.drop_photos(fresh, steps.PHOTOS[:2])
+    steps.drop_photos(fresh, steps.PHOTOS[2:], place=(left + width // 3, top + height // 2))
     check_cancel(fresh)
     fresh.run("bpy.context.scene.pflrm.quality = 'draft'")
     steps.reconstruct(fresh)
@@ -46,10 +47,10 @@ def test_a_new_user_from_the_zip_to_the_saved_file_and_back(fresh: Window, archi
 
 
 def check_cancel(window: Window) -> None:
-    """A run ends early, and leaves the scene as it was."""
+    """A run that is under way ends early, and leaves the scene as it was."""
     window.run("bpy.context.scene.pflrm.quality = 'best'")  # takes longer than the search for the button
     window.press("pflrm.reconstruct(")
-    window.wait_for(f"{steps.STATE}.run is not None")
+    window.wait_for(f"{steps.STATE}.run.fraction > 0.02")
     window.press("pflrm.cancel(")
     window.wait_for(f"{steps.STATE}.run is None", 20.0)
     assert "cancelled" in window.run(f"print({steps.STATE}.notice.text)")
