@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 
-from . import job
+from . import job, texture
 from .errors import PflrmError
 from .properties import machine
 from .scene import LEAST_FACES, Result, ResultError, apply_result, load_result
@@ -24,7 +24,8 @@ _WORKER_OPTIONS = (
     "quality", "poses_only", "device", "seed", "focal_35mm", "fov", "masks", "intrinsics", "weights",
     "mesh_resolution",
 )  # fmt: skip
-OPTIONS = (*_WORKER_OPTIONS, "face_limit")  # what a command line or a manifest may say about a run
+OPTIONS = (*_WORKER_OPTIONS, "face_limit", "texture_size")  # what a command line or a manifest may say about a run
+TEXTURE_SIZE = 2048
 
 StrPath = str | os.PathLike[str]
 
@@ -38,6 +39,7 @@ def reconstruct(
     location: Sequence[float] = (0.0, 0.0, 0.0),
     on_floor: bool = True,
     face_limit: int | None = None,
+    texture_size: int = TEXTURE_SIZE,
     on_progress: Callable[[str, float], None] | None = None,
     interpreter: str = "",
     cameras_file: StrPath | None = None,
@@ -55,6 +57,7 @@ def reconstruct(
     :param location: where the object stands in the world.
     :param on_floor: put the object's lowest point at ``location``, rather than its middle.
     :param face_limit: simplify the mesh to this many triangles at most, see ``scene.apply_result``.
+    :param texture_size: texels along each side of the mesh's texture: 1024, 2048 or 4096; 0 for vertex colours only.
     :param on_progress: is called with the stage and the fraction of the whole; what it raises cancels the run.
     :param interpreter: the worker's Python; the preferences' if empty, see ``runtime.find_interpreter``.
     :param cameras_file: also write the cameras there, as cameras.json.
@@ -75,6 +78,9 @@ def reconstruct(
     if face_limit is not None and (not isinstance(face_limit, int) or face_limit < LEAST_FACES):
         message = f"The option face_limit is {face_limit!r}."
         raise PflrmError("input", message, f"Give a whole number of at least {LEAST_FACES}, or none.")
+    if texture_size not in (0, *texture.SIZES):
+        message = f"The option texture_size is {texture_size!r}."
+        raise PflrmError("input", message, "Give 1024, 2048 or 4096, or 0 for vertex colours only.")
     preferences = machine()
     defaults = {"device": preferences.device, "weights": preferences.weights or None}
     given = {option: value for option, value in options.items() if value is not None}
@@ -89,9 +95,14 @@ def reconstruct(
     event = background.run(request, on_progress, interpreter or preferences.interpreter)
     try:
         data = load_result(Path(event["path"]))
+        projected = None
+        if texture_size and data.mesh is not None:
+            if on_progress is not None:
+                on_progress(texture.STAGE, 1.0)
+            projected = texture.project(data.mesh, texture.read_photos(data), texture_size)
         return apply_result(
             scene or bpy.context.scene, data, name or default_name(files), size=size, location=location,
-            on_floor=on_floor, face_limit=face_limit,
+            on_floor=on_floor, face_limit=face_limit, projected=projected,
         )  # fmt: skip
     except ResultError as error:
         raise PflrmError("failure", str(error), "Run it again.") from error

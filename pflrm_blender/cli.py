@@ -139,6 +139,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", help="another seed gives another search; default: 0")
     add("--mesh-resolution", type=int, metavar="N", help="cells of the grid along each side")
     add("--face-limit", type=int, metavar="N", help="simplify the mesh in Blender to this many triangles at most")
+    add("--texture-size", type=int, metavar="N", help="1024, 2048 or 4096 pixels; 0: vertex colours; default: 2048")
     add("--json", action="store_true", help="print one JSON object a line instead of words")
 
 

@@ -101,6 +101,17 @@ class PFLRM_PG_scene(bpy.types.PropertyGroup):
         description="Simplify the mesh to this many triangles at most, with a Decimate modifier; 0 keeps them all",
         min=0, soft_max=500_000, step=1000,
     )
+    texture: EnumProperty(
+        name="Texture",
+        description="How the mesh gets its colours",
+        items=[
+            ("0", "Vertex Colours Only", "Colours of the vertices, without UV coordinates or an image"),
+            ("1024", "1K", "Project the photos onto the mesh, into an image of 1024 × 1024 pixels"),
+            ("2048", "2K", "Project the photos onto the mesh, into an image of 2048 × 2048 pixels"),
+            ("4096", "4K", "Project the photos onto the mesh, into an image of 4096 × 4096 pixels"),
+        ],
+        default="2048",
+    )
     placement: EnumProperty(
         name="Place At",
         description="Where the object will stand",

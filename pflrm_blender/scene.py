@@ -23,7 +23,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from . import photo_images
+from . import photo_images, texture
 
 COLOUR_ATTRIBUTE = "Color"
 LEAST_FACES = 4  # of a closed mesh: a tetrahedron
@@ -61,6 +61,7 @@ class ResultData:
     warnings: tuple[str, ...]
     seconds: dict[str, float]
     mesh: MeshData | None
+    masks: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,15 @@ def load_result(path: Path) -> ResultData:
                 warnings=tuple(str(warning) for warning in arrays["warnings"]),
                 seconds=json.loads(str(arrays["seconds_json"])),
                 mesh=_read_mesh(arrays) if "vertices" in arrays else None,
+                masks=tuple(arrays[name] / np.float32(255) for name in _mask_names(arrays)),
             )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ResultError(f"The result {path} cannot be read: {error}") from error
+
+
+def _mask_names(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    names = [f"mask_{index}" for index in range(len(arrays["files"]))]
+    return names if all(name in arrays for name in names) else []
 
 
 def _read_mesh(arrays: Mapping[str, np.ndarray]) -> MeshData:
@@ -112,6 +119,7 @@ def apply_result(
     location: Sequence[float] = (0.0, 0.0, 0.0),
     on_floor: bool = True,
     face_limit: int | None = None,
+    projected: texture.Texture | None = None,
 ) -> Result:
     """Build the cameras and the mesh of a result in a new collection of the scene.
 
@@ -121,10 +129,11 @@ def apply_result(
     :param on_floor: put the mesh's lowest point at ``location`` rather than the middle of the object.
     :param face_limit: give a mesh with more triangles a Decimate modifier that keeps this many at most. It stays live:
         the artist can change its ratio, apply it or remove it.
+    :param projected: what ``texture.project`` made for this mesh; without it the colours of the vertices are shown.
     """
     builder = _Builder(scene, data, f"PF-LRM {name}")
     try:
-        return builder.build(size, location, on_floor, face_limit)
+        return builder.build(size, location, on_floor, face_limit, projected)
     except BaseException:
         builder.take_back()
         raise
@@ -196,7 +205,10 @@ class _Builder:
         self.made: list[bpy.types.ID] = []
         self.camera_before = scene.camera
 
-    def build(self, size: float, location: Sequence[float], on_floor: bool, face_limit: int | None) -> Result:
+    def build(
+        self, size: float, location: Sequence[float], on_floor: bool, face_limit: int | None,
+        projected: texture.Texture | None,
+    ) -> Result:  # fmt: skip
         mesh_data = self.data.mesh
         extent, lowest = _RADII_ACROSS, 0.0
         if mesh_data is not None and len(mesh_data.vertices):
@@ -211,6 +223,8 @@ class _Builder:
         mesh = None
         if mesh_data is not None:
             mesh = self._make_object(collection, root, self.title, self._make_mesh(mesh_data), lift)
+            if projected is not None and len(projected.corners) == len(mesh.data.polygons):
+                self._keep(texture.show(mesh.data, projected))
             if face_limit is not None:
                 _limit_faces(mesh, face_limit)
         cameras = [self._make_camera(collection, root, index, lift, scale) for index in range(len(self.data.files))]

@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 import time
 import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 from bpy.app.handlers import persistent
 
-from . import job, showing
+from . import job, showing, texture
 from . import scene as scenes
 from .api import default_name
 from .errors import PflrmError
@@ -24,6 +26,8 @@ from .properties import MOST_PHOTOS, machine, path_of, photos_in_use
 
 _INTERVAL = 0.1  # seconds between two looks at the worker
 _FIRST_ESTIMATE = 0.05  # share of the run after which the remaining time can be told
+
+_texturing = ThreadPoolExecutor(1, "pflrm texture")
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,16 @@ class Run:
     on_floor: bool
     started: float
     face_limit: int | None = None
+    texture_size: int = 0
     stage: str = "Starting"
     fraction: float = 0.0
-    result: scenes.ResultData | None = None  # arrived while the artist is in another mode than Object Mode
+    result: scenes.ResultData | None = None  # the worker's, which waits for its texture and for Object Mode
+    texturing: Future[texture.Texture | None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Nothing is left to do but to put the result into the scene."""
+        return self.result is not None and (self.texturing is None or self.texturing.done())
 
     def seconds_left(self) -> float | None:
         """An estimate from the time that has passed, or None while it is too early to tell."""
@@ -124,6 +135,7 @@ def start(scene: bpy.types.Scene, *, poses_only: bool) -> None:
         on_floor=properties.on_floor,
         started=time.monotonic(),
         face_limit=properties.face_limit or None,
+        texture_size=int(properties.texture),
     )
     for photo in properties.photos:
         photo.problem = ""
@@ -175,7 +187,10 @@ def _advance(seconds: float) -> None:
     run = state.run
     assert run is not None
     if run.result is not None:
-        _deliver(run)
+        if run.texturing is not None:
+            wait_for([run.texturing], seconds)
+        if run.ready:
+            _deliver(run)
         return
     for event in job.shared().poll(seconds):
         if event["event"] == "progress" and run.stage != "Cancelling":
@@ -188,9 +203,20 @@ def _advance(seconds: float) -> None:
             except scenes.ResultError as error:
                 _fail(run, PflrmError("failure", str(error), "Run it again."))
             else:
-                _deliver(run)
+                _begin_texture(run)
             finally:
                 job.shared().clean()
+
+
+def _begin_texture(run: Run) -> None:
+    """Project the photos on a thread, which touches no bpy, so that Blender stays usable; then deliver."""
+    data = run.result
+    assert data is not None
+    if run.texture_size and data.mesh is not None:
+        run.stage = texture.STAGE
+        run.texturing = _texturing.submit(texture.project, data.mesh, texture.read_photos(data), run.texture_size)
+    else:
+        _deliver(run)
 
 
 def _deliver(run: Run) -> None:
@@ -206,7 +232,7 @@ def _deliver(run: Run) -> None:
     try:
         result = scenes.apply_result(
             scene, run.result, run.name, size=run.size, location=run.location, on_floor=run.on_floor,
-            face_limit=run.face_limit,
+            face_limit=run.face_limit, projected=run.texturing.result() if run.texturing else None,
         )
     except Exception as error:  # whatever Blender raises: the scene is as it was, and the artist must know
         message = f"The result could not be put into the scene: {error}"

@@ -99,6 +99,7 @@ def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     elif properties.focal == "ANGLE":
         column.prop(properties, "fov")
     column.prop(properties, "face_limit")
+    column.prop(properties, "texture")
     column = body.column()
     column.prop(properties, "placement")
     column.prop(properties, "on_floor")
@@ -117,7 +118,7 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     run = session.state.run
     if run is not None:
         left = None
-        if run.result is None:
+        if not run.ready:
             layout.progress(text=f"{run.stage}   {run.fraction:.0%}", factor=run.fraction)
             left = run.seconds_left()
         else:

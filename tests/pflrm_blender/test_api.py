@@ -21,7 +21,7 @@ def test_cameras_and_mesh_are_made(scene, photo):
     assert all(bpy.data.objects[name].type == "CAMERA" for name in result.cameras)
     assert len(bpy.data.objects[result.mesh].data.polygons) == 8
     assert result.warnings == ("A warning from the worker.",)
-    assert stages[-1] == "Making the Mesh"
+    assert stages[-2:] == ["Making the Mesh", "Projecting Photos"]
     assert bpy.data.collections[result.collection].name in scene.collection.children
 
 

@@ -170,7 +170,7 @@ def test_the_options_are_those_without_blender():
         }
 
     ours, theirs = options(cli.parser()), options(core_cli.parser())
-    assert set(ours) - set(theirs) == {"--output", "--export", "--name", "--face-limit"}
+    assert set(ours) - set(theirs) == {"--output", "--export", "--name", "--face-limit", "--texture-size"}
     assert {name: ours[name] for name in theirs} == theirs
 
 

@@ -119,7 +119,7 @@ def test_photos_are_named(listed):
     layout = drawn(panel.PFLRM_PT_main.draw)
     assert {"front", "left", "back"} <= set(layout.record["words"])
     assert {"pflrm.reconstruct", "pflrm.place_cameras"} <= set(layout.record["operators"])
-    assert {"quality", "focal", "face_limit", "placement", "size"} <= set(layout.record["properties"])
+    assert {"quality", "focal", "face_limit", "texture", "placement", "size"} <= set(layout.record["properties"])
     assert "Masks" in layout.record["words"]
     assert layout.record["properties"].count("mask") == 3
 
