@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
+from ..pflrm_blender import session
 from ..pflrm_blender.photo_images import path_for_file
 from ..pflrm_blender.properties import MOST_PHOTOS, path_of, photos_in_use
 
@@ -70,6 +71,7 @@ class PFLRM_OT_photos_add(bpy.types.Operator):
             photo.filepath = path_for_file(path)
             photo.enabled = in_use < MOST_PHOTOS
         properties.active_photo = len(properties.photos) - 1
+        session.redraw()  # a drop onto the viewport alone does not draw the panel again
         if not all(photo.enabled for photo in properties.photos):
             self.report({"WARNING"}, f"{MOST_PHOTOS} photos are the most: the others are switched off")
         return {"FINISHED"}
