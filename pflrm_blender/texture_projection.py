@@ -25,7 +25,8 @@ _ROBUST = 0.15  # difference in the logarithm of light beyond which a comparison
 _ROUNDS = 8
 _DARKEST, _BRIGHTEST = 0.02, 0.95  # sRGB values outside are clipped, or all noise
 _SMOOTHINGS = 60  # of the colours that are carried on into unseen parts
-_USUAL, _LEAST_DETAIL = 0.9, 0.02  # a quantile: more than most seen colours differ from their mean is no detail
+_LOCAL = 20  # smoothings beyond which differences of colour are no detail but another part of the object
+_USUAL, _LEAST_DETAIL = 0.9, 0.01  # a quantile of the seen parts' detail: more is none; and the least that is allowed
 
 
 def bake(
@@ -143,8 +144,21 @@ def _carry_on(sources: list[Source], part: _Part, colours: np.ndarray, faces: np
     reached = np.isfinite(carried[:, 0])
     carried = np.where(reached[:, None], carried, colours)
     detail = colours - carried
-    usual = np.quantile(np.abs(carried[seen] - carried[seen].mean(axis=0)), _USUAL, axis=0) + _LEAST_DETAIL
-    return np.where(reached[:, None], carried + usual * np.tanh(detail / usual), colours).astype(np.float32)
+    smooth = carried.copy()
+    inner = np.flatnonzero(reached[edges[1]])
+    for _ in range(_LOCAL):
+        _average(smooth, edges[0][inner], edges[1][inner])
+    tamed = _tamed(detail, (carried - smooth)[seen])
+    return np.where(reached[:, None], carried + tamed, colours).astype(np.float32)
+
+
+def _tamed(detail: np.ndarray, example: np.ndarray) -> np.ndarray:
+    """Differences of colour (N, 3) bent so that they are no larger than those of an ``example`` (S, 3), in brightness
+    and in hue apart: what has one hue where it was seen will have it elsewhere."""
+    brightness, usual = (values.mean(axis=1, keepdims=True) for values in (detail, example))
+    hue, usual_hue = detail - brightness, example - usual
+    most, most_hue = (np.quantile(np.abs(values), _USUAL, axis=0) + _LEAST_DETAIL for values in (usual, usual_hue))
+    return np.clip(brightness, -most, most) + np.clip(hue, -most_hue, most_hue)
 
 
 def _edges(faces: np.ndarray) -> np.ndarray:
