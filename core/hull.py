@@ -19,6 +19,7 @@ from .silhouettes import OUTLIERS, SIZE, Silhouettes
 COVER_SLACK = 0.01  # how far outside a mask a point may lie unpunished
 COVER_WIDTH = 0.06
 FRONT_WIDTH = 0.3  # how far behind the hull's front the surface is expected
+SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
 SEEN_DEPTH = 0.2  # points this far behind the front of another view's hull are hidden there
 HIDDEN = 50.0
 SURFACE_TRUST = 0.3  # how much a predicted depth counts beside a colour: its errors are shared by neighbours
@@ -52,10 +53,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class _Choice:
-    """Where along each pixel's ray the object is most likely met (dense pass), kept for the gradient (sparse pass)."""
+    """Where along each pixel's ray the object is likely met (dense pass), kept for the gradient (sparse pass)."""
 
-    offsets: torch.Tensor  # (B, V, N, 2) depth less the centre's: best covered, most likely surface
-    seen: torch.Tensor  # (V target, B, V, N) how visible that surface is from each other view
+    offsets: torch.Tensor  # (B, V, N, 1 + M) depth less the centre's: best covered, then the M likeliest surfaces
+    seen: torch.Tensor  # (V target, B, V, N, M) visibility of a surface from another view, times its probability
 
 
 def habit(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
@@ -214,18 +215,22 @@ def _dense(
     seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -0.15)
     seen = seen * (1 - torch.eye(views))[:, None, :, None, None]
     alike = (_likelihood(scene, positions, z, centre, "nearest") * seen).sum(0)  # (B, S, N, K)
+    trust: torch.Tensor | float = 0.0
     if scene.pixel_surface is not None:
         expected, error = scene.pixel_surface[..., None].unbind(2)  # (S, N, 1)
-        alike = alike - SURFACE_TRUST * ((steps - expected).abs() / error).clamp(max=4)
+        trust = -SURFACE_TRUST * ((steps - expected).abs() / error).clamp(max=4)
 
+    # The pixel's surface may lie anywhere behind the front: the evidence is the mean over these places, not the best
+    # of them, for a long way through a large hull always meets something alike.
     offset = depth - front
-    usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square(), -torch.inf)
-    surface = (usual + alike).argmax(-1)
-    evidence = torch.gather(alike, 3, surface[..., None])[..., 0] * met
-    offsets = torch.stack([steps[best], steps[surface]], dim=-1)
-    chosen = surface[None, ..., None].expand(views, -1, -1, -1, 1)
-    seen_there = torch.gather(seen, 4, chosen)[..., 0] * met
-    return (_uncovered(covered), evidence.mean(-1)), _Choice(offsets, seen_there)
+    usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square() + trust, -1e4)
+    joint = usual.log_softmax(-1) + alike
+    evidence = joint.logsumexp(-1) * met
+    surface = joint.topk(SURFACES, dim=-1).indices  # (B, S, N, M)
+    probability = torch.gather(joint.softmax(-1), 3, surface) * met[..., None]
+    offsets = torch.cat([steps[best][..., None], steps[surface]], dim=-1)
+    seen_there = torch.gather(seen, 4, surface[None].expand(views, -1, -1, -1, -1))
+    return (_uncovered(covered), evidence.mean(-1)), _Choice(offsets, seen_there * probability)
 
 
 def _sparse(
@@ -236,8 +241,8 @@ def _sparse(
     positions, z = _project(scene, rotation, centre, depth)
     edge = _sample(scene.signed_distance, positions[..., :1, :] / 2, "bilinear")[:, 0]
     inside = (edge * z[..., :1] / scene.focal[:, None, None, None, None]).amin(dim=0)[..., 0]
-    alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], centre, "bilinear")[..., 0]
-    return _uncovered(inside), (alike * choice.seen).sum(0).mean(-1)
+    alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], centre, "bilinear")
+    return _uncovered(inside), (alike * choice.seen).sum((0, -1)).mean(-1)
 
 
 def _exponential(turn: torch.Tensor) -> torch.Tensor:
@@ -255,6 +260,12 @@ def level_rotation(elevation: torch.Tensor, azimuth: torch.Tensor) -> torch.Tens
     right = torch.stack([-azimuth.sin(), azimuth.cos(), zero], dim=-1)
     back = torch.stack([elevation.cos() * azimuth.cos(), elevation.cos() * azimuth.sin(), elevation.sin()], dim=-1)
     return torch.stack([right, torch.cross(right, back, dim=-1), -back], dim=-2)
+
+
+def about_vertical(angle: torch.Tensor) -> torch.Tensor:
+    """(3, 3) turn of the world about its z axis; radians."""
+    cosine, sine, zero, one = angle.cos(), angle.sin(), torch.zeros(()), torch.ones(())
+    return torch.stack([cosine, -sine, zero, sine, cosine, zero, zero, zero, one]).view(3, 3)
 
 
 def start_centre(scene: Silhouettes, batch: int) -> torch.Tensor:

@@ -25,7 +25,7 @@ SURFACE_WIDTH = 0.35
 COVER_SLACK = 0.05  # wide, because the centres are not yet aligned and the table's steps are wide
 COVER_WIDTH = 0.12
 COVER_WEIGHT = 10.0
-EVIDENCE_WEIGHT = 2.5
+EVIDENCE_WEIGHT = 4.0
 INSIDE_SLACK = 0.16  # how far outside a mask a surface point still counts a little
 USUAL_SEPARATION = 40.0  # degrees between the axes of two photos
 

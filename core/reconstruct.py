@@ -23,7 +23,7 @@ from .photos import Photo, View, canonical_view, load_photos
 from .pnp import PnPSolution, search_focal, solve_pnp
 from .refine import Observations, refine_field
 from .request import QUALITIES, Progress
-from .search import Hypothesis, confidence, search_poses
+from .search import Hypothesis, alternatives, search_poses, symmetry
 
 EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length
 FITTING_BEGINS = {"draft": 0.8, "standard": 0.55, "best": 0.5}  # share of a run's time that has passed by then
@@ -55,6 +55,8 @@ class Reconstruction:
     """What the photos became. Cameras are in the order of the photos; the first is the reference.
 
     ``masks``: where each photo shows the object, (H, W) float32 in [0, 1], in fewer pixels than the photo's.
+    ``alternatives``: other sets of cameras that explain the photos about as well, best first, and ``symmetry`` in
+    words why that may be; the mesh belongs to ``cameras``.
     """
 
     cameras: tuple[Camera, ...]
@@ -62,6 +64,8 @@ class Reconstruction:
     warnings: tuple[str, ...]
     seconds: dict[str, float]
     masks: tuple[np.ndarray, ...] = ()
+    alternatives: tuple[tuple[Camera, ...], ...] = ()
+    symmetry: str = ""
 
 
 @dataclass
@@ -222,8 +226,7 @@ def reconstruct(
             views, prediction, model.config.patches, options,
             lambda share: progress("Finding Poses", 0.2 + (fitting - 0.2) * share),
         )
-        poses, sure = hypotheses[0].world_to_camera, confidence(hypotheses)
-        sure[0] = 1.0  # the reference camera defines the world, so it is right whatever the others are
+        poses, sure = hypotheses[0].world_to_camera, hypotheses[0].confidence
     mesh = None
     if not options.poses_only:
         with stage("Fitting Shape", fitting):
@@ -239,7 +242,10 @@ def reconstruct(
             )
     progress("Done", 1.0)
     masks = tuple(view.photo.rgba[..., 3] for view in views)
-    return Reconstruction(photo_cameras(views, poses, sure), mesh, warnings_of(loaded), seconds, masks)
+    cameras, *others = (photo_cameras(views, one.world_to_camera, one.confidence) for one in alternatives(hypotheses))
+    return Reconstruction(
+        cameras, mesh, warnings_of(loaded), seconds, masks, tuple(others), symmetry(hypotheses)
+    )
 
 
 def photo_cameras(views: Sequence[View], world_to_view: np.ndarray, sure: np.ndarray) -> tuple[Camera, ...]:
@@ -263,6 +269,7 @@ def warnings_of(photos: Sequence[Photo]) -> tuple[str, ...]:
 
 def save_result(path: Path, result: Reconstruction) -> None:
     """Write the arrays of a result as .npz without pickle (design.md, boundary 5)."""
+    explanations = (result.cameras, *result.alternatives)
     arrays: dict[str, np.ndarray] = {
         "files": np.array([camera.file for camera in result.cameras]),
         "size": np.array([(c.intrinsics.width, c.intrinsics.height) for c in result.cameras]),
@@ -271,6 +278,9 @@ def save_result(path: Path, result: Reconstruction) -> None:
         ),
         "world_to_camera": np.stack([camera.world_to_camera for camera in result.cameras]),
         "confidence": np.array([camera.confidence for camera in result.cameras]),
+        "alternatives": np.array([[camera.world_to_camera for camera in one] for one in explanations]),
+        "alternative_confidence": np.array([[camera.confidence for camera in one] for one in explanations]),
+        "symmetry": np.array(result.symmetry),
         "warnings": np.array(result.warnings, dtype=np.str_),
         "seconds_json": np.array(json.dumps(result.seconds)),
     }

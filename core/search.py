@@ -7,7 +7,6 @@ join as further candidates; all are judged alike.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,14 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from . import cameras, hull, pairs
+from . import cameras, confidence, hull, pairs
 from .silhouettes import Silhouettes, prepare
 
 if TYPE_CHECKING:
     from .photos import View
 
 DISTINCT = 15.0  # degrees between two hypotheses in the relative rotation of some pair of views
-RETURNED = 8
+RETURNED = 12
+TURN_STEPS, TURN_RATE = 20, 0.03
 START_APART = 15.0  # degrees, likewise, between the starts
 
 
@@ -32,7 +32,7 @@ class Hypothesis:
 
     world_to_camera: np.ndarray  # (V, 4, 4) float64
     score: float  # higher is better
-    agreement: np.ndarray  # (V,) in [0, 1]
+    confidence: np.ndarray  # (V,) probability that a camera is within SURE_WITHIN of the truth; 1 for the reference
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class _Effort:
 EFFORTS = {
     "draft": _Effort(1000, (_Round(40, 8, 0.06, 40, 16), _Round(8, 20, 0.04, 64, 24))),
     "standard": _Effort(
-        3000, (_Round(150, 10, 0.06, 48, 20), _Round(32, 16, 0.04, 64, 24), _Round(8, 24, 0.03, 128, 40)),
+        3000, (_Round(200, 8, 0.06, 48, 20), _Round(40, 16, 0.03, 64, 24), _Round(12, 30, 0.015, 96, 32)),
     ),
     "best": _Effort(
         8000, (_Round(500, 16, 0.06, 48, 20), _Round(100, 30, 0.04, 64, 24), _Round(16, 60, 0.03, 160, 40)),
@@ -107,19 +107,41 @@ def search_poses(
             rotation, centre = rotation[kept], centre[kept]
         rotation, centre, score = hull.ascend(scene, rotation, centre, weights, steps=now.steps, rate=now.rate)
         report(0.2 + 0.8 * done / len(settings.rounds))
+    rotation, centre, score = _with_turns(scene, rotation, centre, score, weights)
+    sure = confidence.confidence(rotation, score, hull.judge(scene, rotation, centre))
     kept = pairs.distinct(rotation, score, apart=DISTINCT, count=RETURNED)
-    judgement = hull.judge(scene, rotation[kept], centre[kept])
     poses = to_cameras(scene, rotation[kept], centre[kept])
-    agreement = torch.exp(-10 * judgement.uncovered + judgement.evidence.clamp(max=0)).numpy()
-    total = score[kept].tolist()
-    return [Hypothesis(poses[i], total[i], agreement[i]) for i in range(len(kept))]
+    return [Hypothesis(poses[i], float(score[k]), sure[k].numpy()) for i, k in enumerate(kept.tolist())]
 
 
-def confidence(hypotheses: Sequence[Hypothesis]) -> np.ndarray:
-    """(V,) estimate in [0, 1] that each camera of the best hypothesis is within 15 degrees; not calibrated yet."""
-    best = hypotheses[0]
-    margin = best.score - hypotheses[1].score if len(hypotheses) > 1 else 2.0
-    return best.agreement / (1 + math.exp(1.0 - margin))
+def _with_turns(
+    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, score: torch.Tensor, weights: hull.Weights
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The same sets of cameras, and the best with each camera but the first turned about the vertical by quarters:
+    these are the other modes of most symmetric objects, and they must not be missing by chance."""
+    best = int(score.argmax())
+    turned = rotation[best].repeat(3 * (len(scene) - 1), 1, 1, 1)
+    for index in range(len(turned)):
+        view, quarter = 1 + index // 3, torch.tensor((1 + index % 3) * torch.pi / 2)
+        turned[index, view] = turned[index, view] @ hull.about_vertical(quarter)
+    shift = centre[best].repeat(len(turned), 1, 1)
+    turned, shift, value = hull.ascend(scene, turned, shift, weights, steps=TURN_STEPS, rate=TURN_RATE)
+    return torch.cat([rotation, turned]), torch.cat([centre, shift]), torch.cat([score, value])
+
+
+def alternatives(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """The best hypothesis and those that explain the photos about as well, in another way."""
+    kept = confidence.modes(_rotations(hypotheses), torch.tensor([one.score for one in hypotheses]))
+    return [hypotheses[index] for index in kept]
+
+
+def symmetry(hypotheses: Sequence[Hypothesis]) -> str:
+    """In words what the photos leave open; empty where the best hypothesis has no alternative."""
+    return confidence.symmetry(_rotations(alternatives(hypotheses)))
+
+
+def _rotations(hypotheses: Sequence[Hypothesis]) -> torch.Tensor:
+    return torch.from_numpy(np.stack([one.world_to_camera[:, :3, :3] for one in hypotheses])).float()
 
 
 def _level(rotation: torch.Tensor) -> torch.Tensor:

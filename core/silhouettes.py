@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .photos import View
 
 SIZE = 64  # pixels across a view while searching
-COLOUR_WIDTH = 0.04  # difference of colour over which the likeness of two pixels falls by a factor of e
+COLOUR_WIDTH = 0.06  # difference of colour over which the likeness of two pixels falls by a factor of e
 FEATURE_CHANNELS = 8
 DEPTH_RANGE = 1.15  # rays are sampled this far before and behind the object's centre
 DEPTH_SCALE = (0.05, 0.6)  # a prediction is trusted no more and no less than this, in radii
