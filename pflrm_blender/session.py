@@ -65,7 +65,7 @@ class Run:
 
     def seconds_left(self) -> float | None:
         """An estimate from the time that has passed, or None while it is too early to tell."""
-        if self.fraction < _FIRST_ESTIMATE:
+        if self.fraction < _FIRST_ESTIMATE or self.texturing is not None:
             return None
         return (time.monotonic() - self.started) * (1 - self.fraction) / self.fraction
 

@@ -11,8 +11,9 @@ GREY = 0.4
 ROUND = [solids.camera(azimuth, elevation) for azimuth, elevation in ((0, 10), (90, -10), (180, 10), (270, -10))]
 
 
-def baked(vertices, faces, photos, *, size=512, colours=None):
+def baked(mesh, photos, *, size=512, colours=None):
     """The texture's colours (N, 3) at its texels, and the points (N, 3) of the surface they stand for."""
+    vertices, faces = mesh
     if colours is None:
         colours = np.full((len(vertices), 3), GREY, np.float32)
     atlas, texture = bake(vertices, faces, colours, photos, size)
@@ -30,7 +31,7 @@ class TestSphere:
     @pytest.mark.parametrize("masked", [True, False])
     def test_it_gets_the_colours_of_its_photos(self, mesh, masked):
         photos = [solids.photo_of_sphere(camera, masked=masked) for camera in ROUND]
-        colours, points = baked(*mesh, photos)
+        colours, points = baked(mesh, photos)
         belt = np.abs(points[:, 2]) < 0.6  # nearer the poles all photos look along the surface
         error = np.abs(colours - solids.rainbow(points))[belt].max(axis=1)
         assert np.median(error) < 0.02
@@ -38,7 +39,7 @@ class TestSphere:
 
     def test_the_background_does_not_bleed(self, mesh):
         photos = [solids.photo_of_sphere(camera) for camera in ROUND[:1]]
-        colours, _ = baked(*mesh, photos)
+        colours, _ = baked(mesh, photos)
         magenta = np.minimum(colours[:, 0], colours[:, 2]) - colours[:, 1]
         assert magenta.max() < 0.75  # of the rainbow itself at most 0.6
         assert np.mean(magenta > 0.62) < 0.001
@@ -46,14 +47,14 @@ class TestSphere:
     def test_a_mesh_that_is_too_large_does_not_bleed_either(self, mesh):
         vertices, faces = mesh
         photos = [solids.photo_of_sphere(camera) for camera in ROUND]
-        colours, _ = baked(vertices * 1.05, faces, photos)
+        colours, _ = baked((vertices * 1.05, faces), photos)
         magenta = np.minimum(colours[:, 0], colours[:, 2]) - colours[:, 1]
         assert np.mean(magenta > 0.62) < 0.001
 
     def test_a_darker_photo_is_brought_to_the_light_of_the_first(self, mesh):
         same = [solids.photo_of_sphere(camera) for camera in ROUND]
         darker = [*same[:2], solids.photo_of_sphere(ROUND[2], light=0.6), same[3]]
-        (expected, points), (colours, _) = baked(*mesh, same), baked(*mesh, darker)
+        (expected, points), (colours, _) = baked(mesh, same), baked(mesh, darker)
         belt = np.abs(points[:, 2]) < 0.6
         assert np.abs(colours - expected)[belt].mean() < 0.012
         untouched = np.abs(solids.exposed(expected, 0.6) - expected)[belt & (points[:, 1] > 0.7)].mean()
@@ -62,7 +63,7 @@ class TestSphere:
     def test_what_no_photo_shows_keeps_the_colours_of_the_vertices(self, mesh):
         vertices, faces = mesh
         own = solids.rainbow(vertices).astype(np.float32)
-        colours, points = baked(vertices, faces, [solids.photo_of_sphere(ROUND[0])], colours=own)
+        colours, points = baked((vertices, faces), [solids.photo_of_sphere(ROUND[0])], colours=own)
         behind = points[:, 1] > 0.5
         assert np.abs(colours - solids.rainbow(points))[behind].mean() < 0.05
 
@@ -71,27 +72,27 @@ class TestSphere:
         vertices, faces = mesh
         photo = solids.photo_of_sphere(ROUND[0])
         photo.pixels[photo.mask > 0] = GREY
-        colours, points = baked(vertices, faces, [photo], colours=solids.rainbow(vertices).astype(np.float32))
+        colours, points = baked((vertices, faces), [photo], colours=solids.rainbow(vertices).astype(np.float32))
         assert np.abs(colours - GREY)[points[:, 1] > 0.5].max() < 0.08
 
     def test_there_is_no_step_between_photo_and_vertex_colours(self, mesh):
         vertices, faces = mesh
         photo = solids.photo_of_sphere(ROUND[0])
         photo.pixels[photo.mask > 0] = 0.7
-        colours, points = baked(vertices, faces, [photo])
+        colours, points = baked((vertices, faces), [photo])
         order = np.argsort(points[:, 1])
         steps = np.abs(np.diff(colours[order][:: len(order) // 200, 0]))
         assert steps.max() < 0.05
 
     def test_the_same_twice_is_the_same(self, mesh):
         photos = [solids.photo_of_sphere(camera) for camera in ROUND[:2]]
-        np.testing.assert_array_equal(baked(*mesh, photos)[0], baked(*mesh, photos)[0])
+        np.testing.assert_array_equal(baked(mesh, photos)[0], baked(mesh, photos)[0])
 
     def test_the_chunks_do_not_show(self, mesh, monkeypatch):
         photos = [solids.photo_of_sphere(camera) for camera in ROUND[:2]]
-        expected, _ = baked(*mesh, photos)
+        expected, _ = baked(mesh, photos)
         monkeypatch.setattr(texture_projection, "_CHUNK", 5000)
-        np.testing.assert_array_equal(baked(*mesh, photos)[0], expected)
+        np.testing.assert_array_equal(baked(mesh, photos)[0], expected)
 
     def test_beyond_the_charts_their_colours_go_on(self, mesh):
         vertices, faces = mesh
@@ -111,7 +112,7 @@ class TestHiddenParts:
 
     def colours(self, *cameras):
         vertices, faces = solids.squares(*self.HEIGHTS, sides=self.SIDES)
-        colours, points = baked(vertices, faces, [self.photo(x) for x in cameras])
+        colours, points = baked((vertices, faces), [self.photo(x) for x in cameras])
         lower = points[:, 2] < 0.3
         # Seen from above, the red square hides this much of the green one.
         hidden = lower & (np.abs(points[:, :2]) < 0.35).all(axis=1)
