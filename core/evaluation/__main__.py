@@ -11,8 +11,9 @@ from ..errors import PflrmError
 from ..reconstruct import QUALITIES, Options
 from .methods import METHODS
 from .protocol import Score, evaluate
+from .reliability import bins_as_markdown, bins_of, diagram
 from .sets import INPUT_VIEWS, load_set
-from .tables import PEERS, as_json, markdown, rows_of
+from .tables import PEERS, as_json, markdown, rows_by_separation, rows_of
 
 
 def main() -> int:
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--poses-only", action="store_true")
     parser.add_argument("--limit", type=int, help="only the first objects")
     parser.add_argument("--json", type=Path, help="write every object's figures to this file")
+    parser.add_argument("--diagram", type=Path, help="draw the reliability of the confidence into this SVG file")
     parser.add_argument("--peers", action="store_true", help="add the figures that others have published")
     arguments = parser.parse_args()
     try:
@@ -51,7 +53,11 @@ def _run(arguments: argparse.Namespace) -> None:
     )
     label = f"{arguments.pose}, {arguments.views} views, {arguments.intrinsics} intrinsics"
     rows = rows_of(label, scores)
-    print(markdown([*rows, *PEERS] if arguments.peers else rows))
+    bins = bins_of(scores)
+    tables = (markdown([*rows, *PEERS] if arguments.peers else rows), markdown(rows_by_separation(label, scores)))
+    print(*tables, bins_as_markdown(bins), sep="\n\n")
+    if arguments.diagram:
+        arguments.diagram.write_text(diagram(bins), encoding="utf-8")
     if arguments.json:
         arguments.json.write_text(json.dumps(as_json(rows, scores), indent=1), encoding="utf-8")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..cameras import Camera
+from ..cameras import Camera, half_angle_of, object_distance, pose
 from ..errors import InputError
 from ..mesh import extract_mesh
 from ..photos import View, canonical_view, load_photos
@@ -30,6 +30,8 @@ from .protocol import Outcome, Predict
 from .sets import EvaluationObject
 from .sfm import structure_from_motion
 
+DEPTH_CELLS = 32  # true depths along the side of a view, as many as the depth head tells
+SEEN_ERROR, UNSEEN_ERROR = 0.03, 0.6  # in radii
 SEARCH_VIEW_SIZE = 128  # pixels of the canonical views where no network says what it wants
 
 
@@ -70,12 +72,42 @@ def search(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
 
     def run(photos: Sequence[Path], intrinsics: Path | None) -> Outcome:
         views = _views(photos, intrinsics, SEARCH_VIEW_SIZE)
-        hypotheses = search_poses(
-            views, effort=options.quality, seed=options.seed, progress=lambda fraction: None
-        )
-        return Outcome(photo_cameras(views, hypotheses[0].world_to_camera, np.ones(len(views))), None)
+        best = search_poses(views, effort=options.quality, seed=options.seed)[0]
+        return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), None)
 
     return run
+
+
+def ceiling(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
+    """The search with each view's true depth: what a perfect depth head would make of it."""
+    known = {Path(camera.file): (item, camera) for item in objects for camera in item.cameras}
+
+    def run(photos: Sequence[Path], intrinsics: Path | None) -> Outcome:
+        views = _views(photos, intrinsics, SEARCH_VIEW_SIZE)
+        maps = [true_own_depth(view, *known[photo]) for view, photo in zip(views, photos, strict=True)]
+        depth, log_scale = (np.stack(part) for part in zip(*maps, strict=True))
+        best = search_poses(
+            views, depth=depth, depth_log_scale=log_scale, effort=options.quality, seed=options.seed
+        )[0]
+        return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), None)
+
+    return run
+
+
+def true_own_depth(view: View, item: EvaluationObject, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """(G, G) depth of an object's surface points in a view's own frame, and the log of its scale of error."""
+    world_to_view = pose(view.photo_from_view.T, np.zeros(3)) @ camera.world_to_camera
+    points = item.points @ world_to_view[:3, :3].T + world_to_view[:3, 3]
+    distance = object_distance(half_angle_of(view.intrinsics))
+    scale = distance / float(world_to_view[2, :3] @ item.centre + world_to_view[2, 3])
+    fx, fy, cx, cy = view.intrinsics.normalised()
+    uv = points[:, :2] / points[:, 2:] * [fx, fy] + [cx, cy]
+    inside = ((uv >= 0) & (uv < 1)).all(axis=1)
+    column, row = (uv[inside] * DEPTH_CELLS).astype(np.int64).T
+    depth = np.full((DEPTH_CELLS, DEPTH_CELLS), np.inf)
+    np.minimum.at(depth, (row, column), points[inside, 2] * scale)
+    seen = np.isfinite(depth)
+    return np.where(seen, depth, distance), np.log(np.where(seen, SEEN_ERROR, UNSEEN_ERROR))
 
 
 def hull(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
@@ -95,7 +127,7 @@ def colmap(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
 
 
 METHODS: dict[str, Callable[[Options, Sequence[EvaluationObject]], Predict]] = {
-    "product": product, "pnp": pnp, "search": search, "hull": hull, "colmap": colmap,
+    "product": product, "pnp": pnp, "search": search, "ceiling": ceiling, "hull": hull, "colmap": colmap,
 }
 
 

@@ -66,6 +66,18 @@ def rotation_errors(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     return rotation_angle(a @ np.swapaxes(b, 1, 2))
 
 
+def separations(poses: np.ndarray) -> np.ndarray:
+    """(P,) degrees between the optical axes of every pair of views."""
+    cosine = relative_poses(poses)[:, 2, 2]
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def mask_iou(mask: np.ndarray, truth: np.ndarray) -> float:
+    """Intersection over union of masks (H, W) in [0, 1]; 1 where both are empty."""
+    union = np.maximum(mask, truth).sum()
+    return float(np.minimum(mask, truth).sum() / union) if union > 0 else 1.0
+
+
 def translation_errors(predicted: np.ndarray, true: np.ndarray, distance: float) -> np.ndarray:
     """(P,) ‖s t_predicted − t_true‖ / distance of the relative translations of every pair, s from ``align``.
 

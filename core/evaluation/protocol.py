@@ -16,13 +16,15 @@ from ..mesh import Mesh
 from .metrics import (
     align,
     chamfer_and_f_score,
+    mask_iou,
     psnr,
     rotation_errors,
     sample_surface,
+    separations,
     ssim,
     translation_errors,
 )
-from .render import load_rgba, on_white, render_mesh
+from .render import load_rgba, on_white, render_mask, render_mesh
 from .sets import INPUT_VIEWS, NOVEL_VIEW, EvaluationObject
 
 SURFACE_SAMPLES = 20_000
@@ -42,13 +44,17 @@ Predict = Callable[[Sequence[Path], Path | None], Outcome]
 
 @dataclass(frozen=True)
 class Score:
-    """One object's figures. Errors are per pair of views; ``failure`` is the reason why there are none."""
+    """One object's figures. Errors are per pair of views, in the order (0, 1), (0, 2), … (1, 2), …; ``failure`` is the
+    reason why there are none."""
 
     name: str
     symmetric: bool
     pairs: int
     rotation: tuple[float, ...] = ()  # degrees
     translation: tuple[float, ...] = ()  # in units of the mean camera distance
+    separation: tuple[float, ...] = ()  # degrees between the true optical axes
+    confidence: tuple[float, ...] = ()  # of each camera but the reference
+    mask_iou: float | None = None  # of the mesh's outlines from the predicted cameras, mean over the input photos
     chamfer: float | None = None  # in units of the object's radius
     f_score: float | None = None  # within 5 % of the radius
     psnr: float | None = None  # dB, of the mesh seen from the novel view
@@ -94,7 +100,8 @@ def score_outcome(item: EvaluationObject, outcome: Outcome, views: int) -> Score
     rotation = rotation_errors(predicted, true)
     score = Score(
         item.name, item.symmetric, len(rotation), tuple(rotation),
-        tuple(translation_errors(predicted, true, item.camera_distance)),
+        tuple(translation_errors(predicted, true, item.camera_distance)), tuple(separations(true)),
+        tuple(camera.confidence for camera in outcome.cameras[1:]),
     )
     if outcome.mesh is None:
         return score
@@ -104,4 +111,11 @@ def score_outcome(item: EvaluationObject, outcome: Outcome, views: int) -> Score
     novel = item.cameras[NOVEL_VIEW]
     truth = on_white(load_rgba(Path(novel.file)))
     image = render_mesh(outcome.mesh, to_true.inverse_of_camera(novel.world_to_camera), novel.intrinsics)
+    outlines = [
+        mask_iou(
+            render_mask(outcome.mesh, found.world_to_camera, found.intrinsics), load_rgba(Path(photo.file))[..., 3]
+        )
+        for found, photo in zip(outcome.cameras, item.cameras, strict=False)
+    ]
+    score = replace(score, mask_iou=float(np.mean(outlines)))
     return replace(score, chamfer=chamfer, f_score=f_score, psnr=psnr(image, truth), ssim=ssim(image, truth))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,12 @@ def render_mesh(mesh: Mesh, world_to_camera: np.ndarray, intrinsics: Intrinsics)
             _keep_nearest(image, depth, index, near, colour)
     image = image.reshape(intrinsics.height, SUPERSAMPLING, intrinsics.width, SUPERSAMPLING, 3)
     return image.mean(axis=(1, 3))
+
+
+def render_mask(mesh: Mesh, world_to_camera: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
+    """(H, W) float32 share of each pixel that the mesh covers."""
+    black = replace(mesh, colours=np.zeros_like(mesh.colours))
+    return 1 - render_mesh(black, world_to_camera, intrinsics)[..., 0]
 
 
 def _fill(

@@ -22,6 +22,7 @@ class Row:
     acc15: float | None = None  # share of pairs within 15°; pairs of failed objects count as wrong
     acc30: float | None = None
     translation: float | None = None
+    mask_iou: float | None = None
     chamfer: float | None = None
     f_score: float | None = None
     psnr: float | None = None
@@ -61,6 +62,24 @@ def rows_of(method: str, scores: Sequence[Score]) -> list[Row]:
     return [_summary(method, f"{name} ({len(group)})", group) for name, group in groups.items() if group]
 
 
+def rows_by_separation(method: str, scores: Sequence[Score]) -> list[Row]:
+    """The pairs of objects without symmetry by the true angle between the photos."""
+    rows = []
+    for low, high in SEPARATIONS:
+        parts = [_pairs_between(score, low, high) for score in scores if not score.symmetric and not score.failure]
+        if count := sum(part.pairs for part in parts):
+            rows.append(_summary(method, f"{low}–{high}° apart ({count} pairs)", parts))
+    return rows
+
+
+def _pairs_between(score: Score, low: float, high: float) -> Score:
+    chosen = [k for k, angle in enumerate(score.separation) if low <= angle < high]
+    return Score(
+        score.name, score.symmetric, len(chosen),
+        tuple(score.rotation[k] for k in chosen), tuple(score.translation[k] for k in chosen),
+    )
+
+
 def _summary(method: str, objects: str, scores: Sequence[Score]) -> Row:
     rotation = np.array([error for score in scores for error in score.rotation])
     translation = [error for score in scores for error in score.translation]
@@ -72,6 +91,7 @@ def _summary(method: str, objects: str, scores: Sequence[Score]) -> Row:
         acc15=float((rotation < 15).sum() / pairs),
         acc30=float((rotation < 30).sum() / pairs),
         translation=_mean(translation),
+        mask_iou=_mean(score.mask_iou for score in scores),
         chamfer=_mean(score.chamfer for score in scores),
         f_score=_mean(score.f_score for score in scores),
         psnr=_mean(score.psnr for score in scores),
@@ -86,10 +106,11 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return math.fsum(known) / len(known) if known else None
 
 
+SEPARATIONS = ((0, 45), (45, 90), (90, 135), (135, 181))
 COLUMNS = {
     "method": "method", "objects": "set", "rotation": "R mean", "median": "R median", "acc15": "Acc@15",
-    "acc30": "Acc@30", "translation": "T", "chamfer": "Chamfer", "f_score": "F at 5 %", "psnr": "PSNR",
-    "ssim": "SSIM", "failed": "failed", "source": "source",
+    "acc30": "Acc@30", "translation": "T", "mask_iou": "mask IoU", "chamfer": "Chamfer",
+    "f_score": "F at 5 %", "psnr": "PSNR", "ssim": "SSIM", "failed": "failed", "source": "source",
 }
 DIGITS = {"rotation": 2, "median": 2, "psnr": 2}
 

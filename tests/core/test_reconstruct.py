@@ -130,6 +130,10 @@ def test_result_file_has_the_promised_arrays_and_no_pickle(result: Reconstructio
     save_result(tmp_path / "result.npz", result)
     with np.load(tmp_path / "result.npz", allow_pickle=False) as arrays:
         assert arrays["world_to_camera"].shape == (3, 4, 4)
+        np.testing.assert_array_equal(arrays["alternatives"][0], arrays["world_to_camera"])
+        assert arrays["alternatives"].shape == (1 + len(result.alternatives), 3, 4, 4)
+        assert arrays["alternative_confidence"].shape == arrays["alternatives"].shape[:2]
+        assert str(arrays["symmetry"]) == result.symmetry
         assert arrays["intrinsics"].shape == (3, 4)
         assert arrays["size"].tolist() == [[SIZE, SIZE]] * 3
         assert str(arrays["files"][1]).endswith("side 1.png")

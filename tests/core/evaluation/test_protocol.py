@@ -11,15 +11,17 @@ import cv2
 import numpy as np
 import pytest
 import trimesh
-from pflrm.core.cameras import Camera, Intrinsics, load_intrinsics
+from pflrm.core.cameras import Camera, Intrinsics, half_angle_of, load_intrinsics, object_distance
 from pflrm.core.errors import InputError, RuntimeMissingError
 from pflrm.core.evaluation.baselines import visual_hull
+from pflrm.core.evaluation.methods import true_own_depth
 from pflrm.core.evaluation.metrics import psnr
 from pflrm.core.evaluation.protocol import Outcome, Score, evaluate
 from pflrm.core.evaluation.render import load_rgba, on_white, render_mesh
 from pflrm.core.evaluation.sets import EvaluationObject, load_set
-from pflrm.core.evaluation.tables import PEERS, Row, as_json, markdown, rows_of
+from pflrm.core.evaluation.tables import PEERS, Row, as_json, markdown, rows_by_separation, rows_of
 from pflrm.core.mesh import Mesh
+from pflrm.core.photos import canonical_view, load_photos
 from scipy.spatial.transform import Rotation
 
 SIZE = 128
@@ -113,6 +115,8 @@ def test_a_perfect_method_gets_perfect_figures(folder: Path, views: int) -> None
         assert value is not None
         assert value < limit
     assert all_rows.f_score == 1.0
+    assert all_rows.mask_iou is not None
+    assert all_rows.mask_iou > 0.98
     assert all_rows.psnr is not None
     assert all_rows.psnr > 35
     assert all_rows.ssim is not None
@@ -214,3 +218,32 @@ def test_cameras_are_those_of_the_files(folder: Path) -> None:
     camera: Camera = load_set(folder)[1].cameras[2]
     assert Path(camera.file) == folder / "vase" / "2.png"
     assert camera.world_to_camera.shape == (4, 4)
+
+
+def test_pairs_are_counted_by_the_angle_between_the_photos() -> None:
+    scores = [
+        Score("a", False, 3, rotation=(5.0, 50.0, 10.0), translation=(0.1, 0.2, 0.3), separation=(50.0, 100.0, 60.0)),
+        Score("round", True, 1, rotation=(90.0,), translation=(1.0,), separation=(50.0,)),
+    ]
+    near, far = rows_by_separation("m", scores)
+    assert (near.objects, near.rotation, near.acc15) == ("45–90° apart (2 pairs)", 7.5, 1.0)
+    assert (far.objects, far.rotation, far.acc15) == ("90–135° apart (1 pairs)", 50.0, 0.0)
+
+
+def test_true_depth_is_that_of_the_nearest_surface(folder: Path) -> None:
+    """The ellipsoid's front, by its equation, at the middle of each view."""
+    item = load_set(folder, limit=1)[0]
+    for camera in item.cameras[:2]:
+        [photo] = load_photos([Path(camera.file)])
+        photo = replace(photo, intrinsics=camera.intrinsics)
+        view = canonical_view(photo, 64)
+        depth, log_scale = true_own_depth(view, item, camera)
+        middle = slice(14, 18)
+        assert (log_scale[middle, middle] < -3).all()
+        rotation = view.photo_from_view.T @ camera.world_to_camera[:3, :3]
+        centre = view.photo_from_view.T @ camera.world_to_camera[:3, 3]
+        ray, origin = rotation[2] / RADII, -centre @ rotation / RADII
+        a, b, c = ray @ ray, ray @ origin, origin @ origin - 1
+        front = (-b - np.sqrt(b * b - a * c)) / a
+        scale = object_distance(half_angle_of(view.intrinsics)) / centre[2]
+        np.testing.assert_allclose(depth[middle, middle].mean(), front * scale, atol=0.04)
