@@ -105,7 +105,9 @@ class PFLRM_OT_show_colours(_OnResult):
             self.report({"ERROR"}, "There is no 3D viewport to show them in")
             return {"CANCELLED"}
         shading = area.spaces.active.shading
-        shading.type, shading.color_type = "SOLID", "VERTEX"
+        mesh = scenes.mesh_of(current_result(context.scene))
+        textured = mesh is not None and mesh.data.uv_layers.active is not None
+        shading.type, shading.color_type = "SOLID", "TEXTURE" if textured else "VERTEX"
         return {"FINISHED"}
 
 

@@ -18,6 +18,7 @@ _MARGIN = 0.04  # around the object in the photo, as shares of the object's long
 _OUTLINE = 0.03  # width of the band along outlines in which trust grows
 _FRINGE = 0.004  # along the mask, where object and background mix
 _SOFT = 0.02  # radius beyond which differences between photos are light rather than detail
+_SOFT_PIXELS = 4  # of that radius: what is blurred needs no more
 _LEAST_TRUST = 0.1  # at the outline itself: better than no photo, as long as no other shows the place
 _STEP = 0.06  # a change of depth between neighbouring pixels, in mesh radii, that is an outline inside the object
 _TOLERANCE = 0.015  # of depths, in mesh radii
@@ -43,13 +44,15 @@ class Photo:
 
 @dataclass(frozen=True)
 class Source:
-    """A photo prepared for a mesh: ``sharp`` and ``soft`` (H, W, 3) sRGB, without the background, in the pixels of
-    ``intrinsics``; ``trust`` and ``depth`` (h, w) in those of ``coarse``."""
+    """A photo prepared for a mesh: ``sharp`` (H, W, 3) sRGB, without the background, in the pixels of ``intrinsics``;
+    ``soft`` the same without details, in pixels ``softness`` times as large; ``trust`` and ``depth`` (h, w) in those
+    of ``coarse``."""
 
     world_to_camera: np.ndarray
     intrinsics: np.ndarray
     sharp: np.ndarray
     soft: np.ndarray
+    softness: int
     coarse: np.ndarray
     trust: np.ndarray
     depth: np.ndarray
@@ -58,6 +61,14 @@ class Source:
     def with_gain(self, gain: np.ndarray) -> Source:
         """The same photo with its light multiplied by ``gain`` (3,)."""
         return replace(self, sharp=brighten(self.sharp, gain), soft=brighten(self.soft, gain))
+
+    def sharp_at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The photo's colours (N, 3) at pixels."""
+        return sample(self.sharp, x, y)
+
+    def soft_at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The photo's colours (N, 3) without details."""
+        return sample(self.soft, x / self.softness, y / self.softness)
 
     def trust_at(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """How far the photo is trusted (N,) at points (N, 3) of the surface, zero where it does not show them, and
@@ -111,10 +122,12 @@ def prepare(photo: Photo, vertices: np.ndarray, faces: np.ndarray, texels: float
     fringe = max(1, round((_FRINGE if mask is not None else _OUTLINE / 2) * longest))
     core = distance_inside(reliable, fringe + 1) > fringe
     sharp = fill(sharp, core if core.any() else reliable)
-    soft = blur(sharp, max(1, round(_SOFT * longest)))
+    softness = max(1, int(_SOFT * longest / _SOFT_PIXELS))
+    soft = blur(shrink(sharp, softness), max(1, round(_SOFT * longest / softness)))
     return Source(
-        photo.world_to_camera, intrinsics, sharp, soft, coarse, trust, _farthest_near(buffer), _TOLERANCE * radius
-    )
+        photo.world_to_camera, intrinsics, sharp, soft, softness, coarse, trust, _farthest_near(buffer),
+        _TOLERANCE * radius,
+    )  # fmt: skip
 
 
 def brighten(srgb: np.ndarray, gain: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .texture_atlas import Atlas, unwrap
 from .texture_photos import Photo, Source, prepare, to_linear
-from .texture_raster import fill, sample, shrink
+from .texture_raster import fill, shrink
 
 _CHUNK = 1 << 19  # texels at a time
 _SAMPLES = 100_000  # texels from which the light of photos and the colours of unseen parts are learnt
@@ -91,7 +91,7 @@ def _match_light(sources: list[Source], part: _Part) -> list[Source]:
     white balance; least squares over all pairs, with outliers counted less, tells the gains.
     """
     looks = [source.trust_at(part.points) for source in sources]
-    values = [sample(source.soft, x, y) for source, (_, x, y) in zip(sources, looks, strict=True)]
+    values = [source.soft_at(x, y) for source, (_, x, y) in zip(sources, looks, strict=True)]
     trusts = [trust for trust, _, _ in looks]
     gains = [_gains([value[:, channel] for value in values], trusts) for channel in range(3)]
     return [source.with_gain(gain) for source, gain in zip(sources, np.transpose(gains), strict=True)]
@@ -203,7 +203,7 @@ def _soft_colours(sources: list[Source], part: _Part) -> tuple[np.ndarray, np.nd
     total, weight = np.zeros((len(part.points), 3), np.float32), np.zeros((len(part.points), 1), np.float32)
     for source in sources:
         trust, x, y = source.trust_at(part.points)
-        total += trust[:, None] * sample(source.soft, x, y)
+        total += trust[:, None] * source.soft_at(x, y)
         weight += trust[:, None]
     return total / np.maximum(weight, 1e-8), _share(weight)
 
@@ -223,8 +223,8 @@ def _blend(sources: list[Source], part: _Part) -> np.ndarray:
         trust, x, y = source.trust_at(part.points)
         shown = np.flatnonzero(trust > 1e-4)
         weight, x, y = trust[shown, None], x[shown], y[shown]
-        low = sample(source.soft, x, y)
-        high = sample(source.sharp, x, y) - low
+        low = source.soft_at(x, y)
+        high = source.sharp_at(x, y) - low
         soft[shown] += weight * low
         soft_weight[shown] += weight
         detail[shown] += weight**_DETAIL * high

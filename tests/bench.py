@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = [str(ROOT / "demo" / "photos" / f"robot_{side}.png") for side in ("front", "left", "back", "right")]
 MATRIX = 2048
 VERTICES = 200_000
+FACES = 100_000
 
 
 def main() -> None:
@@ -36,9 +37,10 @@ def main() -> None:
         for name, seconds in (("cold", cold), ("warm", warm)):
             print(f"{quality}, 4 photos, {name}: {seconds:.2f} s = {seconds / baseline:.0f} matrix products")
         print(f"{quality}, peak memory of the worker: {peak:.2f} GiB")
-    register, apply = blender_figures()
+    register, apply, project = blender_figures()
     print(f"registering the extension: {1000 * register:.1f} ms")
     print(f"applying a result of {VERTICES} vertices: {apply:.2f} s = {apply / baseline:.1f} matrix products")
+    print(f"projecting 4 photos onto {FACES} faces at 2K: {project:.2f} s = {project / baseline:.1f} matrix products")
 
 
 def matmul_seconds() -> float:
@@ -73,8 +75,8 @@ def peak_memory(pid: int | None) -> float:
     return int(line.split()[1]) / 1024**2
 
 
-def blender_figures() -> tuple[float, float]:
-    """Seconds to register the extension, and to write a large result into the scene."""
+def blender_figures() -> tuple[float, float, float]:
+    """Seconds to register the extension, to write a large result into the scene, and to make a texture."""
     import bpy
     import pflrm
     from pflrm.pflrm_blender import scene
@@ -86,8 +88,30 @@ def blender_figures() -> tuple[float, float]:
         data = scene.load_result(fake_result.make_result(Path(folder) / "result.npz", photos))
         side = int(VERTICES**0.5)
         applied = seconds(lambda: scene.apply_result(bpy.context.scene, _enlarged(data, side), "Bench"))
+        projected = seconds(lambda: project_photos(FACES))
     pflrm.unregister()
-    return register, applied
+    return register, applied, projected
+
+
+def project_photos(faces: int) -> None:
+    """A 2K texture of a bumpy ball with about this many faces from four photos of 1536 × 1536 pixels."""
+    from pflrm.pflrm_blender.scene import MeshData
+    from pflrm.pflrm_blender.texture import project
+    from pflrm.pflrm_blender.texture_photos import Photo
+    from pflrm.tests.fake_result import look_at_origin
+    from pflrm.tests.pflrm_blender.solids import sphere
+
+    vertices, corners = sphere(rings=int((faces / 4) ** 0.5))
+    vertices = vertices * (1 + 0.1 * np.sin(8 * vertices).prod(axis=1, keepdims=True))
+    rng, side = np.random.default_rng(0), 1536
+    photos = [
+        Photo(
+            rng.random((side, side, 3), np.float32), np.ones((side, side), np.float32),
+            np.array([1.7 * side, 1.7 * side, side / 2, side / 2]), look_at_origin(angle, 10, 4.0), 1.0,
+        )
+        for angle in (0, 90, 180, 270)
+    ]  # fmt: skip
+    project(MeshData(vertices, corners, np.full((len(vertices), 3), 0.5, np.float32)), photos, 2048)
 
 
 def _enlarged(data: ResultData, side: int) -> ResultData:
