@@ -57,8 +57,9 @@ def export_glb(path: Path) -> None:
     _write(
         path,
         lambda part: bpy.ops.export_scene.gltf(
-            filepath=str(part), export_format="GLB", export_cameras=True, export_apply=True
-        ),
+            filepath=str(part), export_format="GLB", export_cameras=True, export_apply=True,
+            export_all_vertex_colors=False,  # those of a mesh with a texture would travel for nothing
+        ),  # fmt: skip
     )
 
 

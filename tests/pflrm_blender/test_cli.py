@@ -48,7 +48,23 @@ def test_export(photo, tmp_path):
     document = glb_document(exported)
     assert len(document["meshes"]) == 1
     assert len(document["cameras"]) == 1
-    assert "COLOR_0" in document["meshes"][0]["primitives"][0]["attributes"]
+    (primitive,) = document["meshes"][0]["primitives"]
+    assert "COLOR_0" not in primitive["attributes"]  # the texture says it all
+    material = document["materials"][primitive["material"]]["pbrMetallicRoughness"]
+    assert material["metallicFactor"] == 0
+    image = document["images"][document["textures"][material["baseColorTexture"]["index"]]["source"]]
+    assert (image["mimeType"], "bufferView" in image) == ("image/png", True)  # inside the file
+
+
+def test_vertex_colours_only(photo, tmp_path):
+    target, exported = tmp_path / "robot.blend", tmp_path / "robot.glb"
+    words = ("reconstruct", photo("front"), "--output", target, "--export", exported, "--texture-size", "0")
+    assert execute(*words) == 0
+    document = glb_document(exported)
+    (primitive,) = document["meshes"][0]["primitives"]
+    assert "COLOR_0" in primitive["attributes"]
+    assert "TEXCOORD_0" not in primitive["attributes"]
+    assert "images" not in document
 
 
 def test_a_face_limit_is_live_in_the_file_and_applied_in_the_export(photo, tmp_path):
@@ -58,7 +74,7 @@ def test_a_face_limit_is_live_in_the_file_and_applied_in_the_export(photo, tmp_p
     document = glb_document(exported)
     (primitive,) = document["meshes"][0]["primitives"]
     assert document["accessors"][primitive["indices"]]["count"] == 3 * 6
-    assert "COLOR_0" in primitive["attributes"]
+    assert "TEXCOORD_0" in primitive["attributes"]
     (mesh,) = (item for item in open_file(target).objects if item.type == "MESH")
     assert len(mesh.data.polygons) == 8
     assert [modifier.type for modifier in mesh.modifiers] == ["DECIMATE"]
@@ -108,6 +124,7 @@ def test_exit_codes_of_failed_runs(photo, tmp_path, capsys, behaviour, code, wor
         ("reconstruct a.png --output a.blend --export a.fbx", "a.fbx does not end with .glb"),
         ("reconstruct a.png --output a.blend --fov 500", "fov is 500"),
         ("reconstruct a.png --output a.blend --face-limit 0", "face_limit is 0"),
+        ("reconstruct a.png --output a.blend --texture-size 1000", "texture_size is 1000"),
         ("reconstruct a.png --output a.blend --quality ultra", "invalid choice: 'ultra'"),
         ("reconstruct a.png", "required: --output"),
         ("batch missing.json --output out", "missing.json cannot be read"),
