@@ -58,7 +58,7 @@ def read_photos(data: ResultData) -> list[Photo]:
 
 
 def read_pixels(image: bpy.types.Image) -> np.ndarray:
-    """The colours (H, W, 3) of an image as sRGB values, float32, top row first.
+    """The colours (H, W, 3) of an image as sRGB values, uint8, top row first.
 
     Blender keeps bytes as they are in the file, but makes more than eight bits linear.
     """
@@ -68,7 +68,7 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
     colours = pixels.reshape(height, width, image.channels)[::-1, :, :3]
     if colours.shape[2] < 3:
         colours = np.repeat(colours[..., :1], 3, axis=2)
-    return to_srgb(colours) if image.is_float else colours
+    return np.rint(255 * np.clip(to_srgb(colours) if image.is_float else colours, 0, 1)).astype(np.uint8)
 
 
 def project(mesh: MeshData, photos: Sequence[Photo], size: int) -> Texture | None:

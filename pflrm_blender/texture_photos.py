@@ -30,7 +30,7 @@ _FALLOFF = 2.0  # exponent of the cosine
 class Photo:
     """An upright photo and its camera.
 
-    ``pixels`` (H, W, 3) float32 sRGB, top row first; ``mask`` (H', W') float32 in [0, 1], one on the object, of the
+    ``pixels`` (H, W, 3) uint8 sRGB, top row first; ``mask`` (H', W') float32 in [0, 1], one on the object, of the
     same shape if not the same size, or None; ``intrinsics`` (4,) fx, fy, cx, cy in pixels of ``pixels``;
     ``world_to_camera`` (4, 4) OpenCV; ``confidence`` in [0, 1].
     """
@@ -104,7 +104,7 @@ def prepare(photo: Photo, vertices: np.ndarray, faces: np.ndarray, texels: float
     (left, top), (right, bottom) = window
     pixels_a_unit = float(photo.intrinsics[:2].mean() / np.median(depth))
     factor = max(1, int(pixels_a_unit / texels))
-    sharp = shrink(photo.pixels[top:bottom, left:right], factor)
+    sharp = shrink(photo.pixels[top:bottom, left:right], factor) / np.float32(255)
     height, width = sharp.shape[:2]
     to_sharp = np.array([1 / factor, 1 / factor])
     intrinsics = _moved(photo.intrinsics, (left, top), to_sharp)

@@ -106,7 +106,7 @@ def project_photos(faces: int) -> None:
     rng, side = np.random.default_rng(0), 1536
     photos = [
         Photo(
-            rng.random((side, side, 3), np.float32), np.ones((side, side), np.float32),
+            rng.integers(0, 256, (side, side, 3), np.uint8), np.ones((side, side), np.float32),
             np.array([1.7 * side, 1.7 * side, side / 2, side / 2]), look_at_origin(angle, 10, 4.0), 1.0,
         )
         for angle in (0, 90, 180, 270)

@@ -73,7 +73,8 @@ def measure(
         inside = camera.intrinsics
         matrix = np.array([inside.fx, inside.fy, inside.cx, inside.cy])
         rgba = load_rgba(Path(camera.file))
-        photos.append(Photo(rgba[..., :3], mask, matrix, camera.world_to_camera, camera.confidence))
+        pixels = np.rint(255 * rgba[..., :3]).astype(np.uint8)
+        photos.append(Photo(pixels, mask, matrix, camera.world_to_camera, camera.confidence))
     started = time.perf_counter()
     atlas, texture = bake(mesh.vertices, mesh.faces, mesh.colours, photos, size)
     seconds = time.perf_counter() - started

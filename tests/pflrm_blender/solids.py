@@ -106,4 +106,4 @@ def _rays(world_to_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _photo(colours: np.ndarray, hit: np.ndarray, world_to_camera: np.ndarray, masked: bool) -> Photo:
     intrinsics = np.array([FOCAL, FOCAL, SIDE / 2, SIDE / 2])
     mask = hit.astype(np.float32) if masked else None
-    return Photo(colours.astype(np.float32), mask, intrinsics, world_to_camera, 1.0)
+    return Photo(np.rint(255 * colours).astype(np.uint8), mask, intrinsics, world_to_camera, 1.0)

@@ -71,14 +71,14 @@ class TestSphere:
         """The photo is grey all over: its other side will hardly be a rainbow."""
         vertices, faces = mesh
         photo = solids.photo_of_sphere(ROUND[0])
-        photo.pixels[photo.mask > 0] = GREY
+        photo.pixels[photo.mask > 0] = round(255 * GREY)
         colours, points = baked((vertices, faces), [photo], colours=solids.rainbow(vertices).astype(np.float32))
         assert np.abs(colours - GREY)[points[:, 1] > 0.5].max() < 0.08
 
     def test_there_is_no_step_between_photo_and_vertex_colours(self, mesh):
         vertices, faces = mesh
         photo = solids.photo_of_sphere(ROUND[0])
-        photo.pixels[photo.mask > 0] = 0.7
+        photo.pixels[photo.mask > 0] = 178
         colours, points = baked((vertices, faces), [photo])
         order = np.argsort(points[:, 1])
         steps = np.abs(np.diff(colours[order][:: len(order) // 200, 0]))
