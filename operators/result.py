@@ -1,10 +1,11 @@
-"""After a run: look through the cameras, render at the photos' size, see the colours."""
+"""After a run: look through the cameras, switch between explanations, render at the photos' size, see the colours."""
 
 from __future__ import annotations
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import IntProperty, StringProperty
 
+from ..pflrm_blender import alternatives
 from ..pflrm_blender import scene as scenes
 from ..pflrm_blender.properties import current_result
 
@@ -51,6 +52,28 @@ class PFLRM_OT_look_through(_OnResult):
         area = _viewport(context)
         if area is not None:
             area.spaces.active.region_3d.view_perspective = "CAMERA"
+        return {"FINISHED"}
+
+
+class PFLRM_OT_other_cameras(_OnResult):
+    """Show the next set of cameras that explains the photos about as well. The mesh belongs to the first set"""
+
+    bl_idname = "pflrm.other_cameras"
+    bl_label = "Other Cameras"
+    bl_options = {"REGISTER", "UNDO"}
+
+    step: IntProperty(name="Step", description="How many sets further; negative goes back", default=1,
+                      options={"SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        result = current_result(context.scene)
+        cameras = scenes.cameras_of(result)
+        count = alternatives.count(cameras)
+        if count < 2:
+            self.report({"ERROR"}, "The photos of this result leave no doubt: it has but one set of cameras")
+            return {"CANCELLED"}
+        index = (alternatives.shown(result) + self.step) % count
+        alternatives.show(result, cameras, scenes.mesh_of(result), index)
         return {"FINISHED"}
 
 
@@ -121,6 +144,7 @@ def _viewport(context: bpy.types.Context) -> bpy.types.Area | None:
 
 CLASSES = (
     PFLRM_OT_look_through,
+    PFLRM_OT_other_cameras,
     PFLRM_OT_match_render_size,
     PFLRM_OT_camera_markers,
     PFLRM_OT_show_colours,

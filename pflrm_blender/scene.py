@@ -5,8 +5,8 @@ move, turn and scale the whole. A run that fails half way leaves the file as it 
 
 Results come with OpenCV cameras (x right, y down, z forward) in units of the object's radius; Blender's cameras look
 along −z with y up. What later steps need to know is kept in custom properties, which survive without the extension:
-collection ``pflrm_run``, ``pflrm_seconds``, ``pflrm_warnings``; root ``pflrm_extent`` (the object's longest side at a
-scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence`` (0 … 1).
+collection ``pflrm_run``, ``pflrm_seconds``, ``pflrm_warnings``, ``pflrm_symmetry``; root ``pflrm_extent`` (the
+object's longest side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence`` (0 … 1).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from . import photo_images, texture
+from . import alternatives, photo_images, texture
 
 COLOUR_ATTRIBUTE = "Color"
 LEAST_FACES = 4  # of a closed mesh: a tetrahedron
@@ -51,6 +51,8 @@ class ResultData:
 
     ``files`` (V,) absolute paths; ``sizes`` (V, 2) width and height of the upright photos; ``intrinsics`` (V, 4) fx,
     fy, cx, cy in pixels; ``world_to_camera`` (V, 4, 4) OpenCV; ``confidence`` (V,) in [0, 1]; ``seconds`` by stage.
+    ``alternatives`` (K, V, 4, 4) and ``alternative_confidence`` (K, V): sets of cameras that explain the photos about
+    as well, first the one above; ``symmetry``: in words why there are several.
     """
 
     files: tuple[Path, ...]
@@ -62,6 +64,9 @@ class ResultData:
     seconds: dict[str, float]
     mesh: MeshData | None
     masks: tuple[np.ndarray, ...] = ()
+    alternatives: np.ndarray | None = None
+    alternative_confidence: np.ndarray | None = None
+    symmetry: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,9 @@ def load_result(path: Path) -> ResultData:
                 seconds=json.loads(str(arrays["seconds_json"])),
                 mesh=_read_mesh(arrays) if "vertices" in arrays else None,
                 masks=tuple(arrays[name] / np.float32(255) for name in _mask_names(arrays)),
+                alternatives=arrays["alternatives"].astype(np.float64) if "alternatives" in arrays else None,
+                alternative_confidence=arrays.get("alternative_confidence"),
+                symmetry=str(arrays.get("symmetry", "")),
             )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ResultError(f"The result {path} cannot be read: {error}") from error
@@ -232,6 +240,7 @@ class _Builder:
         collection["pflrm_run"] = 1 + max((run.get("pflrm_run", 0) for run in bpy.data.collections), default=0)
         collection["pflrm_seconds"] = sum(self.data.seconds.values())
         collection["pflrm_warnings"] = "\n".join(self.warnings)
+        collection["pflrm_symmetry"] = self.data.symmetry
         for view_layer in self.scene.view_layers:
             view_layer.update()  # world matrices are right at once, for scripts too
         names = tuple(camera.name for camera in cameras)
@@ -281,8 +290,10 @@ class _Builder:
         distance = float(np.linalg.norm(world_to_camera[:3, 3])) * scale
         camera.clip_start, camera.clip_end = distance / 100, distance * 100
         camera.display_size = distance / 5
-        pose = lift @ Matrix((np.linalg.inv(world_to_camera) @ _BLENDER_FROM_OPENCV).tolist())
-        made = self._make_object(collection, root, path.stem, camera, pose)
+        made = self._make_object(collection, root, path.stem, camera, _camera_matrix(world_to_camera, lift))
+        if self.data.alternatives is not None and self.data.alternative_confidence is not None:
+            poses = [_camera_matrix(pose, lift) for pose in self.data.alternatives[:, index]]
+            alternatives.remember(made, poses, self.data.alternative_confidence[:, index])
         made["pflrm_index"] = index
         made["pflrm_photo"] = str(path)
         made["pflrm_photo_size"] = [int(pixels) for pixels in self.data.sizes[index]]
@@ -369,6 +380,11 @@ class _Builder:
         if len(colours):
             material.diffuse_color = (*_linear_from_srgb(colours.mean(axis=0)), 1.0)
         return material
+
+
+def _camera_matrix(world_to_camera: np.ndarray, lift: Matrix) -> Matrix:
+    """The local matrix of a camera object under the result's root."""
+    return lift @ Matrix((np.linalg.inv(world_to_camera) @ _BLENDER_FROM_OPENCV).tolist())
 
 
 def _limit_faces(mesh: bpy.types.Object, limit: int) -> None:

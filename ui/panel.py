@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..pflrm_blender import environment, session
+from ..pflrm_blender import alternatives, environment, session
 from ..pflrm_blender import scene as scenes
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
@@ -175,6 +175,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
         right = row.row()
         right.ui_units_x = 2.5
         right.label(text="●" * dots + "○" * (len(_CONFIDENT) - dots))
+    _draw_alternatives(body, context, result)
     body.prop(scene, "pflrm_photo_opacity", slider=True)
     body.prop(scene, "pflrm_result_size")
     column = body.column(align=True)
@@ -182,6 +183,20 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     column.operator("pflrm.camera_markers", icon="MARKER_HLT")
     if len(scenes.results_of(scene)) > 1:
         body.prop(scene, "pflrm_result", text="Show")
+
+
+def _draw_alternatives(layout: bpy.types.UILayout, context: bpy.types.Context, result: bpy.types.Collection) -> None:
+    count = alternatives.count(scenes.cameras_of(result))
+    if count < 2:
+        return
+    index = alternatives.shown(result)
+    row = layout.row(align=True)
+    row.operator("pflrm.other_cameras", text="", icon="TRIA_LEFT").step = -1
+    row.label(text=f"Cameras {index + 1} of {count}")
+    row.operator("pflrm.other_cameras", text="", icon="TRIA_RIGHT").step = 1
+    words = "The mesh belongs to the first cameras." if index else result.get("pflrm_symmetry", "")
+    if words:
+        paragraph(layout, context, words, "INFO")
 
 
 CLASSES = (PFLRM_PT_main,)
