@@ -6,7 +6,8 @@ move, turn and scale the whole. A run that fails half way leaves the file as it 
 Results come with OpenCV cameras (x right, y down, z forward) in units of the object's radius; Blender's cameras look
 along −z with y up. What later steps need to know is kept in custom properties, which survive without the extension:
 collection ``pflrm_run``, ``pflrm_seconds``, ``pflrm_warnings``, ``pflrm_symmetry``; root ``pflrm_extent`` (the
-object's longest side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence`` (0 … 1).
+object's longest side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence``
+(0 … 1).
 """
 
 from __future__ import annotations
