@@ -1,4 +1,4 @@
-"""``python -m pflrm.tests.evaluate_texture DATA [--limit N]``: what the photos on the mesh gain over vertex colours.
+"""``python -m pflrm.tests.evaluate_texture DATA [--hull]``: what the photos on the mesh gain over vertex colours.
 
 For each object of an evaluation set: PSNR of the mesh on white seen from the input photos' predicted cameras, and from
 the held-out view after the true cameras are aligned with the predicted ones; within the object alone too, where mesh
@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pflrm.core.cameras import Intrinsics, save_cameras
+from pflrm.core.cameras import Camera, Intrinsics, save_cameras
+from pflrm.core.evaluation.baselines import visual_hull
 from pflrm.core.evaluation.metrics import align
 from pflrm.core.evaluation.render import load_rgba, on_white
 from pflrm.core.evaluation.sets import INPUT_VIEWS, NOVEL_VIEW, load_set
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of a set, one folder an object")
     parser.add_argument("--limit", type=int, help="only the first objects")
     parser.add_argument("--names", nargs="+", help="only these objects")
+    parser.add_argument("--hull", action="store_true", help="project onto the visual hull of the true cameras")
     parser.add_argument("--size", type=int, default=2048, help="texels along each side")
     arguments = parser.parse_args()
     models = ModelCache()
@@ -41,14 +43,8 @@ def main() -> None:
     for item in load_set(arguments.data, arguments.limit):
         if arguments.names and item.name not in arguments.names:
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "intrinsics.json"
-            cameras = item.cameras[:INPUT_VIEWS]
-            save_cameras(file, [replace(camera, world_to_camera=np.eye(4)) for camera in cameras])
-            result = reconstruct(
-                [Path(camera.file) for camera in cameras], Options(intrinsics=file), models=models,
-                progress=lambda stage, share: None,
-            )  # fmt: skip
+        cameras = item.cameras[:INPUT_VIEWS]
+        result = hull(cameras) if arguments.hull else product(cameras, models)
         novel = item.cameras[NOVEL_VIEW]
         predicted = np.stack([camera.world_to_camera for camera in result.cameras])
         to_true = align(predicted, np.stack([camera.world_to_camera for camera in cameras]))
@@ -60,6 +56,21 @@ def main() -> None:
             f"| {item.name} |", " | ".join(_cell(cell) for cell in _columns(rows[-1])), f"| {seconds:.1f} |", flush=True
         )
     print("| mean |", " | ".join(_cell(cell) for cell in _columns(np.mean(rows, axis=0))), "| |")
+
+
+def product(cameras: tuple[Camera, ...], models: ModelCache) -> Reconstruction:
+    """What the photos become in Standard quality, with known intrinsics."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "intrinsics.json"
+        save_cameras(file, [replace(camera, world_to_camera=np.eye(4)) for camera in cameras])
+        photos = [Path(camera.file) for camera in cameras]
+        return reconstruct(photos, Options(intrinsics=file), models=models, progress=lambda stage, share: None)
+
+
+def hull(cameras: tuple[Camera, ...]) -> Reconstruction:
+    """The visual hull of the true cameras: how good the texture is where the cameras are."""
+    masks = tuple(load_rgba(Path(camera.file))[..., 3] for camera in cameras)
+    return Reconstruction(cameras, visual_hull(cameras), (), {}, masks)
 
 
 def measure(
