@@ -98,6 +98,7 @@ def show(mesh: bpy.types.Mesh, texture: Texture) -> bpy.types.Image:
     node.image = image
     node.location = (shader.location.x - 300, shader.location.y)
     links.new(node.outputs["Color"], shader.inputs["Base Color"])
+    shader.inputs["Specular IOR Level"].default_value = 0.0  # the photos hold the highlights already
     nodes.active = node  # what Solid mode shows when it shows textures
     return image
 
