@@ -10,7 +10,7 @@ from ..pflrm_blender import scene as scenes
 from ..pflrm_blender.properties import current_result
 
 
-class _OnResult(bpy.types.Operator):
+class OnResult(bpy.types.Operator):
     """An operator on the result in front of the artist."""
 
     @classmethod
@@ -21,7 +21,7 @@ class _OnResult(bpy.types.Operator):
         return True
 
 
-class PFLRM_OT_look_through(_OnResult):
+class PFLRM_OT_look_through(OnResult):
     """Look through the camera of a photo. It becomes the scene's camera"""
 
     bl_idname = "pflrm.look_through"
@@ -55,7 +55,7 @@ class PFLRM_OT_look_through(_OnResult):
         return {"FINISHED"}
 
 
-class PFLRM_OT_other_cameras(_OnResult):
+class PFLRM_OT_other_cameras(OnResult):
     """Show the next set of cameras that explains the photos about as well. The mesh belongs to the first set"""
 
     bl_idname = "pflrm.other_cameras"
@@ -77,7 +77,7 @@ class PFLRM_OT_other_cameras(_OnResult):
         return {"FINISHED"}
 
 
-class PFLRM_OT_match_render_size(_OnResult):
+class PFLRM_OT_match_render_size(OnResult):
     """Render at the size of the photo: of the scene's camera if it is a photo's, otherwise of the reference"""
 
     bl_idname = "pflrm.match_render_size"
@@ -98,7 +98,7 @@ class PFLRM_OT_match_render_size(_OnResult):
         return {"FINISHED"}
 
 
-class PFLRM_OT_camera_markers(_OnResult):
+class PFLRM_OT_camera_markers(OnResult):
     bl_idname = "pflrm.camera_markers"
     bl_label = "Add Camera Markers"
     bl_description = (
@@ -115,7 +115,7 @@ class PFLRM_OT_camera_markers(_OnResult):
         return {"FINISHED"}
 
 
-class PFLRM_OT_show_colours(_OnResult):
+class PFLRM_OT_show_colours(OnResult):
     """Show the colours of the photos on the mesh in this viewport's Solid mode"""
 
     bl_idname = "pflrm.show_colours"

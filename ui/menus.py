@@ -1,4 +1,4 @@
-"""The menu of one photo, and that of the list."""
+"""The menus of one photo, of the list, and of a result."""
 
 from __future__ import annotations
 
@@ -49,4 +49,20 @@ class PFLRM_MT_photos(bpy.types.Menu):
         self.layout.operator("pflrm.set_up", text="Preferences…", icon="PREFERENCES")
 
 
-CLASSES = (PFLRM_MT_photo, PFLRM_MT_photos)
+class PFLRM_MT_result(bpy.types.Menu):
+    """What can be done with the whole result"""
+
+    bl_idname = "PFLRM_MT_result"
+    bl_label = "Result"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        for axis, label in (("X", "Tip Forwards"), ("Y", "Tip Sideways"), ("Z", "Turn on the Floor")):
+            layout.operator("pflrm.turn_result", text=label, icon="LOOP_FORWARDS").axis = axis
+        layout.operator("pflrm.drop_to_floor", icon="TRIA_DOWN_BAR")
+        layout.separator()
+        layout.operator("pflrm.show_alone", icon="HIDE_OFF")
+        layout.operator("pflrm.result_delete", icon="TRASH")
+
+
+CLASSES = (PFLRM_MT_photo, PFLRM_MT_photos, PFLRM_MT_result)

@@ -154,6 +154,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     scene = context.scene
     header, body = layout.panel("PFLRM_PT_result")
     header.label(text=result.name)
+    header.menu("PFLRM_MT_result", text="", icon="DOWNARROW_HLT")
     if body is None:
         return
     cameras, mesh = scenes.cameras_of(result), scenes.mesh_of(result)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Matrix
+from pflrm.pflrm_blender import scene as scenes
+from pflrm.tests import fake_result
+
+
+def bounds(result):
+    """Lowest and highest corner of the result's mesh in the world."""
+    mesh = scenes.mesh_of(result)
+    corners = np.array([mesh.matrix_world @ vertex.co for vertex in mesh.data.vertices])
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+@pytest.fixture
+def shown(extension, result_file):
+    made = scenes.apply_result(extension, scenes.load_result(result_file), "Robot", location=(3.0, 0.0, 1.0), size=2.0)
+    extension.pflrm_result = bpy.data.collections[made.collection]
+    return extension
+
+
+def test_a_turn_keeps_the_middle_the_height_and_the_cameras_views(shown):
+    result = shown.pflrm_result
+    mesh, camera = scenes.mesh_of(result), scenes.cameras_of(result)[1]
+    low, high = bounds(result)
+    seen = camera.matrix_world.inverted() @ mesh.matrix_world
+    bpy.ops.pflrm.turn_result(axis="X")
+    new_low, new_high = bounds(result)
+    np.testing.assert_allclose((new_low + new_high)[:2], (low + high)[:2], atol=1e-5)
+    assert new_low[2] == pytest.approx(low[2], abs=1e-5)
+    np.testing.assert_allclose((new_high - new_low), (high - low)[[0, 2, 1]], atol=1e-5)
+    np.testing.assert_allclose(camera.matrix_world.inverted() @ mesh.matrix_world, seen, atol=1e-5)
+
+
+def test_four_turns_are_none(shown):
+    before = scenes.root_of(shown.pflrm_result).matrix_world.copy()
+    for _ in range(4):
+        bpy.ops.pflrm.turn_result(axis="Y")
+    np.testing.assert_allclose(scenes.root_of(shown.pflrm_result).matrix_world, before, atol=1e-5)
+
+
+def test_drop_to_floor(shown):
+    scenes.root_of(shown.pflrm_result).matrix_world @= Matrix.Rotation(0.7, 4, "X")
+    bpy.context.view_layer.update()
+    bpy.ops.pflrm.drop_to_floor()
+    assert bounds(shown.pflrm_result)[0][2] == pytest.approx(0, abs=1e-6)
+
+
+def test_without_its_root_a_result_cannot_be_turned(shown):
+    bpy.data.objects.remove(scenes.root_of(shown.pflrm_result))
+    assert not bpy.ops.pflrm.turn_result.poll()
+    assert bpy.ops.pflrm.result_delete.poll()
+
+
+def test_delete_takes_what_the_run_made_and_nothing_else(shown, photos, tmp_path):
+    first = shown.pflrm_result
+    other = scenes.apply_result(
+        shown, scenes.load_result(fake_result.make_result(tmp_path / "other.npz", photos)), "Other"
+    )
+    hat = bpy.data.objects.new("Hat", None)
+    first.objects.link(hat)
+    meshes, cameras, markers = len(bpy.data.meshes), len(bpy.data.cameras), len(shown.timeline_markers)
+    mine = {item.name for item in first.objects} - {"Hat"}
+    bpy.ops.pflrm.result_delete()
+    assert mine.isdisjoint(bpy.data.objects.keys())
+    assert hat.name in shown.collection.objects
+    assert (len(bpy.data.meshes), len(bpy.data.cameras)) == (meshes - 1, cameras - 3)
+    assert len(shown.timeline_markers) == markers - 3
+    assert [result.name for result in scenes.results_of(shown)] == [other.collection]
+    assert shown.pflrm_result.name == other.collection
+
+
+def test_one_result_is_shown_alone(shown, photos, tmp_path):
+    first = shown.pflrm_result
+    made = scenes.apply_result(
+        shown, scenes.load_result(fake_result.make_result(tmp_path / "other.npz", photos)), "Other"
+    )
+    bpy.ops.pflrm.show_alone()
+    other = bpy.data.collections[made.collection]
+    assert (first.hide_render, other.hide_render, other.hide_viewport) == (False, True, True)
+    shown.pflrm_result = other
+    bpy.ops.pflrm.show_alone()
+    assert (first.hide_render, other.hide_render, other.hide_viewport) == (True, False, False)
