@@ -27,8 +27,6 @@ from .properties import MOST_PHOTOS, machine, path_of, photos_in_use
 _INTERVAL = 0.1  # seconds between two looks at the worker
 _FIRST_ESTIMATE = 0.05  # share of the run after which the remaining time can be told
 
-_texturing = ThreadPoolExecutor(1, "pflrm texture")
-
 
 @dataclass(frozen=True)
 class Notice:
@@ -214,7 +212,9 @@ def _begin_texture(run: Run) -> None:
     assert data is not None
     if run.texture_size and data.mesh is not None:
         run.stage = texture.STAGE
-        run.texturing = _texturing.submit(texture.project, data.mesh, texture.read_photos(data), run.texture_size)
+        thread = ThreadPoolExecutor(1, "pflrm texture")
+        run.texturing = thread.submit(texture.project, data.mesh, texture.read_photos(data), run.texture_size)
+        thread.shutdown(wait=False)  # it ends with its work
     else:
         _deliver(run)
 
