@@ -22,7 +22,7 @@ def scene(kind: str, seed: int = 0, width: int = 240, height: int = 180) -> tupl
         background[height // 2:] += 0.12 * checks[..., None]
     background *= np.linspace(0.85, 1.1, width, dtype=np.float32)[None, :, None]
     mask = np.zeros((height, width), np.uint8)
-    cv2.ellipse(mask, (width // 2, height // 2), (width // 5, height // 4), 20, 0, 360, 1, -1)
+    cv2.ellipse(mask, (width // 2, height // 2), (width // 5, height // 4), 20, 0, 360, (1,), -1)
     cv2.rectangle(mask, (width // 2, height // 2 - 6), (width * 3 // 4, height // 2 + 6), 1, -1)
     body = np.empty_like(background)
     body[:] = (0.15, 0.35, 0.75)
@@ -125,9 +125,7 @@ def test_an_empty_alpha_stays_empty():
 @pytest.fixture
 def rembg(monkeypatch, tmp_path):
     """A stand-in for rembg that finds the left half; its weights lie in ``tmp_path``."""
-    package = types.ModuleType("rembg")
-    package.__spec__ = types.SimpleNamespace(name="rembg")
-    package.new_session = lambda name: name
+    package = types.SimpleNamespace(__spec__=types.SimpleNamespace(name="rembg"), new_session=lambda name: name)
 
     def remove(image, session, only_mask):
         assert image.dtype == np.uint8

@@ -111,7 +111,7 @@ def test_cameras_of_an_irregular_object_are_found(
     true = in_reference_frame(poses, views[0])
     assert rotation_errors(found[0].world_to_camera, true).max() < 15
     centres = invert_pose(found[0].world_to_camera)[:, :3, 3]
-    np.testing.assert_allclose(centres, invert_pose(true)[:, :3, 3], atol=0.2 * np.linalg.norm(centres[0]))
+    np.testing.assert_allclose(centres, invert_pose(true)[:, :3, 3], atol=0.2 * float(np.linalg.norm(centres[0])))
 
 
 def test_the_first_view_is_the_reference(molecule: tuple[list[View], np.ndarray], found: list[Hypothesis]) -> None:
