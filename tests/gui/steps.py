@@ -30,6 +30,11 @@ _TAB_INSET = 10  # pixels from the sidebar's right edge to the middle of a tab
 def install_by_drop(window: Window, archive: Path) -> None:
     """Drop the zip onto Blender and agree to what it asks."""
     window.drop([window.put(archive)])
+    agree_to_install(window)
+
+
+def agree_to_install(window: Window) -> None:
+    """Press Enter in the dialogue that a dropped zip opens."""
     _until(window, f"__import__('addon_utils').check('{MODULE}') == (True, True)", partial(window.key, "Return"))
 
 
@@ -53,7 +58,12 @@ def drop_photos(
     """Drop photos from one folder, and say that they are photos of an object: Blender asks, as it knows other uses."""
     there = int(window.run("print(len(bpy.context.scene.pflrm.photos))"))
     window.drop([window.put(photo, folder) for photo in photos], *place)
-    arrived = f"len(bpy.context.scene.pflrm.photos) == {there + len(photos)}"
+    choose_photos(window, there + len(photos))
+
+
+def choose_photos(window: Window, count: int) -> None:
+    """Choose the entry for photos of an object in the menu that dropped images open, so that the list has ``count``."""
+    arrived = f"len(bpy.context.scene.pflrm.photos) == {count}"
     _until(window, arrived, partial(window.pointer, "key", _ADD_PHOTOS))
 
 

@@ -6,6 +6,7 @@ test, because each step stands on the one before.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +31,7 @@ def fresh(root: Path) -> Iterator[Window]:
 def test_a_new_user_from_the_zip_to_the_saved_file_and_back(fresh: Window, archive: Path, tmp_path: Path):
     steps.install_by_drop(fresh, archive)
     steps.open_tab(fresh)
-    left, top, width, height = fresh.sidebar()
-    steps.drop_photos(fresh, steps.PHOTOS[:2])
-    steps.drop_photos(fresh, steps.PHOTOS[2:], place=(left + width // 3, top + height // 2))
+    check_drop(fresh)
     check_cancel(fresh)
     fresh.run("bpy.context.scene.pflrm.quality = 'draft'")
     steps.reconstruct(fresh)
@@ -46,11 +45,23 @@ def test_a_new_user_from_the_zip_to_the_saved_file_and_back(fresh: Window, archi
     assert "Error" not in fresh.log()
 
 
+def check_drop(window: Window) -> None:
+    """Photos can be dropped onto the viewport and onto the sidebar, which shows them at once."""
+    left, top, width, height = sidebar = window.sidebar()
+    without = window.pixels(*sidebar)
+    steps.drop_photos(window, steps.PHOTOS[:2])
+    limit = time.monotonic() + 20.0
+    while window.pixels(*sidebar) == without:
+        assert time.monotonic() < limit, "the panel does not show the photos"
+        time.sleep(0.5)
+    steps.drop_photos(window, steps.PHOTOS[2:], place=(left + width // 3, top + height // 2))
+
+
 def check_cancel(window: Window) -> None:
     """A run that is under way ends early, and leaves the scene as it was."""
     window.run("bpy.context.scene.pflrm.quality = 'best'")  # takes longer than the search for the button
     window.press("pflrm.reconstruct(")
-    window.wait_for(f"{steps.STATE}.run.fraction > 0.02")
+    window.wait_for(f"{steps.STATE}.run is not None and {steps.STATE}.run.fraction > 0.02")
     window.press("pflrm.cancel(")
     window.wait_for(f"{steps.STATE}.run is None", 20.0)
     assert "cancelled" in window.run(f"print({steps.STATE}.notice.text)")

@@ -109,6 +109,12 @@ class Window:
             assert time.monotonic() < limit, f"{expression} did not become true"
             time.sleep(0.2)
 
+    def pixels(self, left: int, top: int, width: int, height: int) -> bytes:
+        """What a part of the screen shows."""
+        part = ["-crop", f"{width}x{height}+{left}+{top}", "rgb:-"]
+        command = ["chroot", str(self.root), "import", "-display", DISPLAY, "-window", "root", *part]
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
     def screenshot(self, path: Path) -> None:
         """The whole display as a PNG file."""
         command = ["chroot", str(self.root), "import", "-display", DISPLAY, "-window", "root", "png:-"]
