@@ -5,7 +5,7 @@
 # make lint       ruff and mypy
 # make bench      times and memory, beside the machine's own speed
 # make train      go on training the bundled weights (MINUTES, PACK)
-# make evaluate   poses and surfaces on validation scans (DATA)
+# make evaluate   poses, surfaces and textures on validation scans (DATA)
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -52,6 +52,7 @@ train: $(VENV)/ready
 
 evaluate: $(VENV)/ready
 	$(BIN)/python -m pflrm.core.evaluation --data $(DATA)
+	$(BIN)/python -m pflrm.tests.evaluate_texture $(DATA) --hull
 
 clean:
 	rm -rf $(VENV) build dist demo/out *.egg-info
