@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
@@ -57,24 +60,45 @@ class PFLRM_OT_photos_add(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        properties = context.scene.pflrm
-        known = {path_of(photo) for photo in properties.photos}
-        paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files if file.name]
-        new = [path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file() and path not in known]
-        if not new:
-            self.report({"WARNING"}, "None of these files is a photo that is not in the list yet")
-            return {"CANCELLED"}
-        for path in new:
-            in_use = len(photos_in_use(properties))
-            photo = properties.photos.add()
-            photo.name = path.stem
-            photo.filepath = path_for_file(path)
-            photo.enabled = in_use < MOST_PHOTOS
-        properties.active_photo = len(properties.photos) - 1
-        session.redraw()  # a drop onto the viewport alone does not draw the panel again
-        if not all(photo.enabled for photo in properties.photos):
-            self.report({"WARNING"}, f"{MOST_PHOTOS} photos are the most: the others are switched off")
-        return {"FINISHED"}
+        return add_photos(self, context, [Path(bpy.path.abspath(self.directory), f.name) for f in self.files if f.name])
+
+
+class PFLRM_OT_photos_paste(bpy.types.Operator):
+    """Add the photos whose paths were copied as text, one a line, as file managers do with Copy Path"""
+
+    bl_idname = "pflrm.photos_paste"
+    bl_label = "Paste Photos"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return add_photos(self, context, paths_in(context.window_manager.clipboard))
+
+
+def paths_in(text: str) -> list[Path]:
+    """The paths of a text, one a line: plain, in quotes, or as file:// addresses."""
+    lines = [line.strip().strip("\"'") for line in text.splitlines()]
+    return [Path(url2pathname(urlsplit(line).path) if line.startswith("file://") else line) for line in lines if line]
+
+
+def add_photos(operator: bpy.types.Operator, context: bpy.types.Context, paths: Sequence[Path]) -> set[str]:
+    """Add those files to the list that are photos and not in it yet; beyond the most that a run takes, switched off."""
+    properties = context.scene.pflrm
+    known = {path_of(photo) for photo in properties.photos}
+    new = [path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file() and path not in known]
+    if not new:
+        operator.report({"WARNING"}, "None of these files is a photo that is not in the list yet")
+        return {"CANCELLED"}
+    for path in dict.fromkeys(new):
+        in_use = len(photos_in_use(properties))
+        photo = properties.photos.add()
+        photo.name = path.stem
+        photo.filepath = path_for_file(path)
+        photo.enabled = in_use < MOST_PHOTOS
+    properties.active_photo = len(properties.photos) - 1
+    session.redraw()  # a drop onto the viewport alone does not draw the panel again
+    if not all(photo.enabled for photo in properties.photos):
+        operator.report({"WARNING"}, f"{MOST_PHOTOS} photos are the most: the others are switched off")
+    return {"FINISHED"}
 
 
 class PFLRM_OT_photo_remove(_OnPhoto):
@@ -144,6 +168,7 @@ class PFLRM_OT_photos_clear(_WithPhotos):
 
 CLASSES = (
     PFLRM_OT_photos_add,
+    PFLRM_OT_photos_paste,
     PFLRM_OT_photo_remove,
     PFLRM_OT_photo_move,
     PFLRM_OT_photo_reference,

@@ -43,6 +43,7 @@ class PFLRM_MT_photos(bpy.types.Menu):
     bl_label = "Photos"
 
     def draw(self, context: bpy.types.Context) -> None:
+        self.layout.operator("pflrm.photos_paste", icon="PASTEDOWN")
         self.layout.operator("pflrm.photos_clear", icon="TRASH")
         self.layout.separator()
         self.layout.operator("pflrm.copy_report", icon="COPYDOWN")

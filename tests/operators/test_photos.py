@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import bpy
 import pytest
+from pflrm.operators.photos import add_photos, paths_in
 
 
 def names(scene: bpy.types.Scene) -> list[str]:
@@ -36,6 +39,21 @@ class TestAdd:
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
         bpy.ops.pflrm.photos_add(directory=str(tmp_path), files=[{"name": "front.png"}])
         assert bpy.context.scene.pflrm.photos[0].filepath == "//front.png"
+
+
+class TestPaste:
+    def test_paths_of_every_file_manager_are_read(self, photos):
+        text = f'"{photos[0]}"\n\n  {photos[1]}  \r\n{photos[2].as_uri()}'
+        assert paths_in(text) == photos
+
+    def test_spaces_in_an_address_are_no_escapes(self, tmp_path):
+        path = tmp_path / "my photo.png"
+        assert paths_in(path.as_uri()) == [path]
+
+    def test_a_photo_that_was_copied_twice_comes_once(self, extension, photos):
+        operator = SimpleNamespace(report=lambda *_: None)
+        assert add_photos(operator, bpy.context, [photos[0], photos[0]]) == {"FINISHED"}
+        assert names(extension) == ["front"]
 
 
 class TestOrder:
