@@ -241,6 +241,7 @@ def _deliver(run: Run) -> None:
     collection = bpy.data.collections[result.collection]
     scene.pflrm_result = collection
     showing.select_only(scene, collection)
+    showing.frame(scene, collection)
     _end(_notice_for(scene, result))
     windows = bpy.context.window_manager.windows
     if windows and not bpy.app.background:  # without a window there is no undo

@@ -1,4 +1,4 @@
-"""A result that has just arrived, brought to the artist's eyes: selected, and a word about what hides it."""
+"""A result that has just arrived, brought to the artist's eyes: selected, in view, and a word about what hides it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from mathutils import Vector
 
 from . import scene as scenes
 
+_AIR = 1.4
 _SEE_THROUGH = ("WIRE", "BOUNDS")
 
 
@@ -20,6 +21,32 @@ def select_only(scene: bpy.types.Scene, collection: bpy.types.Collection) -> Non
         root = scenes.root_of(collection)
         if root is not None and root.name in view_layer.objects:
             view_layer.objects.active = root
+
+
+def frame(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
+    """Bring a result's mesh and cameras into the middle of the viewports that show the scene, from where they look.
+
+    A viewport that looks through a camera stays as it is.
+    """
+    mesh = scenes.mesh_of(collection)
+    points = [camera.matrix_world.translation for camera in scenes.cameras_of(collection)]
+    if mesh is not None:
+        points += [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
+    if not points:
+        return
+    low, high = (Vector(map(choose, zip(*points, strict=True))) for choose in (min, max))
+    middle = (low + high) / 2
+    radius = max((point - middle).length for point in points)
+    for space in _viewports(scene):
+        if space.region_3d.view_perspective != "CAMERA":
+            space.region_3d.view_location = middle
+            # A viewport's lens belongs to a sensor of 72 mm; half of it covers the radius, with some air.
+            space.region_3d.view_distance = _AIR * radius * max(1.0, space.lens / 36)
+
+
+def _viewports(scene: bpy.types.Scene) -> list[bpy.types.SpaceView3D]:
+    screens = [window.screen for window in bpy.context.window_manager.windows if window.scene == scene]
+    return [area.spaces.active for screen in screens for area in screen.areas if area.type == "VIEW_3D"]
 
 
 def hidden_inside(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Object | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import bpy
 import pytest
 from pflrm.pflrm_blender import scene as scenes
@@ -29,6 +31,32 @@ def test_a_result_that_its_view_layer_leaves_out_is_left_alone(extension, cube, 
     bpy.context.view_layer.layer_collection.children[collection.name].exclude = True
     showing.select_only(extension, collection)
     assert not bpy.context.view_layer.objects.selected
+
+
+@pytest.fixture
+def viewport(extension):
+    """A 3D viewport of the window that shows the scene."""
+    window = bpy.context.window_manager.windows[0]
+    window.scene = extension
+    return next(area.spaces.active for area in window.screen.areas if area.type == "VIEW_3D")
+
+
+def test_a_result_comes_into_view_whole(extension, collection, viewport):
+    viewport.region_3d.view_perspective = "PERSP"
+    viewport.region_3d.view_location = (50.0, 0.0, 0.0)
+    showing.frame(extension, collection)
+    points = [camera.matrix_world.translation for camera in scenes.cameras_of(collection)]
+    half_angle = math.atan(36 / viewport.lens)  # across the longer side of a viewport, whose sensor is 72 mm wide
+    for point in points:
+        away = (point - viewport.region_3d.view_location).length
+        assert math.asin(away / viewport.region_3d.view_distance) < half_angle
+
+
+def test_a_view_through_a_camera_stays(extension, collection, viewport):
+    viewport.region_3d.view_perspective = "CAMERA"
+    viewport.region_3d.view_location = (50.0, 0.0, 0.0)
+    showing.frame(extension, collection)
+    assert tuple(viewport.region_3d.view_location) == (50.0, 0.0, 0.0)
 
 
 def test_what_hides_a_result_is_found(extension, cube, collection):
