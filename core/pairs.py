@@ -19,7 +19,7 @@ from .silhouettes import OUTLIERS, SIZE, Silhouettes
 ELEVATIONS = 10
 ELEVATION_RANGE = (-25.0, 74.0)  # degrees
 AZIMUTHS = 36
-DEPTHS = 12
+DEPTHS = 8
 SURFACE_DEPTH = -0.39  # where a surface lies before the centre, in radii: mean and deviation over objects
 SURFACE_WIDTH = 0.35
 COVER_SLACK = 0.05  # wide, because the centres are not yet aligned and the table's steps are wide

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DISTINCT = 15.0  # degrees between two hypotheses in the relative rotation of some pair of views
 RETURNED = 12
-TURN_STEPS, TURN_RATE = 20, 0.03
+TURN_STEPS, TURN_RATE = 8, 0.03
 START_APART = 15.0  # degrees, likewise, between the starts
 
 
@@ -74,7 +74,7 @@ def search_poses(
     :param depth: (V, G, G) z-depth in each view's own frame, ``depth_log_scale`` (V, G, G) the log of its Laplace
         scale, ``features`` (V, C, G, G) of any kind: what a network knows of the views; all optional.
     :param candidates: further sets of cameras (V, 4, 4), world-to-camera in the frame of the reference view.
-    :param effort: "draft", "standard" or "best": about 1, 5 or 30 seconds on two cores for four views.
+    :param effort: "draft", "standard" or "best": about 1.3, 5 or 30 seconds on two cores for four views.
     :param progress: called with the fraction done; it may raise to stop the search.
     :returns: distinct hypotheses, best first, with the first view as the reference.
     """
