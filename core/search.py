@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DISTINCT = 15.0  # degrees between two hypotheses in the relative rotation of some pair of views
 RETURNED = 12
-TURN_STEPS, TURN_RATE = 8, 0.03
+TURN_STEPS, TURN_RATE = 20, 0.03
 START_APART = 15.0  # degrees, likewise, between the starts
 
 
