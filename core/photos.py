@@ -47,6 +47,39 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class Cutout:
+    """The object in a photo: ``alpha`` (H, W) float32 in [0, 1]; ``origin`` tells how it was found: "file" (a mask),
+    "alpha" (the photo's own transparency) or "automatic"; ``sure`` whether that is beyond doubt; ``remedy`` what a user
+    can do if it is not right.
+    """
+
+    alpha: np.ndarray
+    origin: str
+    sure: bool
+    remedy: str
+
+    @property
+    def share(self) -> float:
+        """Of the photo that the object takes."""
+        return float((self.alpha > 0.5).mean())
+
+    @property
+    def touches_border(self) -> bool:
+        """Whether the object is cut off at the edge of the photo."""
+        border = np.concatenate([self.alpha[0], self.alpha[-1], self.alpha[:, 0], self.alpha[:, -1]])
+        return float((border > 0.5).mean()) > 0.005
+
+    def check(self, path: Path) -> None:
+        """
+        :raises InputError: it shows no object, or nothing but the object.
+        """
+        if self.share < LEAST_OBJECT:
+            raise InputError(f"No object was found in {path}.", self.remedy)
+        if self.share > LARGEST_OBJECT:
+            raise InputError(f"The object fills {path}, no background is left around it.", self.remedy)
+
+
+@dataclass(frozen=True)
 class View:
     """The canonical view of a photo: ``image`` (S, S, 4) float32 straight alpha, seen by ``intrinsics``.
 
@@ -83,32 +116,28 @@ def load_photo(
     given = _given_camera(focal_35mm, fov)
     content = read_image(path)
     camera, source = _camera_of(path, content, intrinsics, given)
-    alpha, remedy, sure = _alpha_of(path, content, mask, background)
-    area = float((alpha > 0.5).mean())
-    if area < LEAST_OBJECT:
-        raise InputError(f"No object was found in {path}.", remedy)
-    if area > LARGEST_OBJECT:
-        raise InputError(f"The object fills {path}, no background is left around it.", remedy)
+    found = cut_out(path, content, mask, background)
+    found.check(path)
     warnings = []
-    if not sure:
+    if not found.sure:
         warnings.append(f"The object in {path.name} is hard to tell from its background: a mask image would help.")
-    if _touches_border(alpha):
+    if found.touches_border:
         warnings.append(f"The object in {path.name} is cut off at the edge of the photo: its pose will be less sure.")
-    rgba = np.dstack([content.rgba[..., :3], alpha])
+    rgba = np.dstack([content.rgba[..., :3], found.alpha])
     return Photo(path, rgba, content.size, camera, source, tuple(warnings))
 
 
 def load_photos(
     paths: Sequence[Path],
     *,
-    masks: Sequence[Path] = (),
+    masks: Sequence[Path | None] = (),
     intrinsics_file: Path | None = None,
     focal_35mm: float | None = None,
     fov: float | None = None,
 ) -> list[Photo]:
     """Read one to four photos of one object; options as in ``load_photo``, which they share.
 
-    :param masks: none, or one for each photo, in the same order.
+    :param masks: none, or one for each photo in the same order, None where the object is found without.
     :param intrinsics_file: see ``cameras.load_intrinsics``; it must name each photo.
     :raises InputError: as ``load_photo``; or there are no photos, too many, or two that are the same.
     """
@@ -117,9 +146,7 @@ def load_photos(
     if len(paths) > MOST_PHOTOS:
         raise InputError(f"There are {len(paths)} photos, and at most four can be used.",
                          "Choose the four that show the object from the most different sides.")
-    if masks and len(masks) != len(paths):
-        raise InputError(f"There are {len(masks)} masks for {len(paths)} photos.",
-                         "Give one mask for each photo, in the same order, or none.")
+    check_masks(paths, masks)
     known = load_intrinsics(Path(intrinsics_file)) if intrinsics_file is not None else {}
     missing = [path for path in paths if Path(path).name not in known]
     if intrinsics_file is not None and missing:
@@ -137,6 +164,15 @@ def load_photos(
                                  "Remove one of them: each photo must show the object from another side.")
         photos.append(photo)
     return photos
+
+
+def check_masks(paths: Sequence[Path], masks: Sequence[Path | None]) -> None:
+    """
+    :raises InputError: there are masks, but not one for each photo.
+    """
+    if masks and len(masks) != len(paths):
+        raise InputError(f"There are {len(masks)} masks for {len(paths)} photos.",
+                         "Give one mask for each photo, in the same order, or none.")
 
 
 def canonical_view(photo: Photo, size: int) -> View:
@@ -203,18 +239,20 @@ def _same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
     return abs(math.log(ratio)) <= ASPECT_TOLERANCE + rounding
 
 
-def _alpha_of(path: Path, content: ImageContent, mask: Path | None, background: str) -> tuple[np.ndarray, str, bool]:
-    """The object's alpha (H, W), what a user can do if it is not right, and whether it is sure."""
+def cut_out(path: Path, content: ImageContent, mask: Path | None, background: str = "automatic") -> Cutout:
+    """Find the object in a photo; arguments and failures as in ``load_photo``. ``check`` tells whether it is usable."""
     if mask is not None:
         alpha = _read_mask(Path(mask), content)
-        return without_specks(alpha), f"Paint the object white and the rest black in its mask {mask}.", True
+        remedy = f"Paint the object white and the rest black in its mask {mask}."
+        return Cutout(without_specks(alpha), "file", True, remedy)
     own = content.rgba[..., 3]
     if float((own < 0.5).mean()) >= 1 - LARGEST_OBJECT:
-        return without_specks(own), "Check its transparency: only the background may be transparent.", True
+        remedy = "Check its transparency: only the background may be transparent."
+        return Cutout(without_specks(own), "alpha", True, remedy)
     if background == "alpha":
         raise InputError(f"The background of {path} is not transparent.", MASK_REMEDY)
     alpha, sure = remove_background(content.rgba[..., :3])
-    return np.minimum(alpha, own), MASK_REMEDY, sure
+    return Cutout(np.minimum(alpha, own), "automatic", sure, MASK_REMEDY)
 
 
 def _read_mask(path: Path, content: ImageContent) -> np.ndarray:
@@ -234,11 +272,6 @@ def _read_mask(path: Path, content: ImageContent) -> np.ndarray:
     height, width = content.rgba.shape[:2]
     shrinks = alpha.shape[0] > height
     return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def _touches_border(alpha: np.ndarray) -> bool:
-    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
-    return float((border > 0.5).mean()) > 0.005
 
 
 def _project_grid(view: Intrinsics, camera: Intrinsics, photo_from_view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

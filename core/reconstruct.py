@@ -32,7 +32,7 @@ MESH_RESOLUTION = {"draft": 96, "standard": 160, "best": 256}
 
 @dataclass(frozen=True)
 class Options:
-    """What a user can choose. ``masks`` are files, one a photo; ``intrinsics`` is a file like cameras.json."""
+    """What a user can choose. ``masks``: a file or None for each photo; ``intrinsics``: a file like cameras.json."""
 
     quality: str = "standard"
     poses_only: bool = False
@@ -40,7 +40,7 @@ class Options:
     seed: int = 0
     focal_35mm: float | None = None
     fov: float | None = None
-    masks: tuple[Path, ...] = ()
+    masks: tuple[Path | None, ...] = ()
     intrinsics: Path | None = None
     weights: Path | None = None
     mesh_resolution: int | None = None

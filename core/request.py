@@ -135,6 +135,13 @@ def _paths(name: str, value: Any) -> tuple[Path, ...]:
     return tuple(map(Path, value))
 
 
+def _paths_or_none(name: str, value: Any) -> tuple[Path | None, ...]:
+    """A list with a file or nothing for each photo."""
+    if isinstance(value, (str, Path)):
+        raise InputError(f"The option {name} is {value!r}.", "Give a list of files.")
+    return tuple(_path(name, item) for item in value)
+
+
 _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "quality": _choice(*QUALITIES),
     "poses_only": _flag,
@@ -142,7 +149,7 @@ _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "seed": _integer(0, 2**31 - 1),
     "focal_35mm": _number(0, 5000),
     "fov": _number(0, 179),
-    "masks": _paths,
+    "masks": _paths_or_none,
     "intrinsics": _path,
     "weights": _path,
     "mesh_resolution": _integer(16, 1024),

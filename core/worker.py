@@ -1,16 +1,17 @@
 """The process that Blender talks to: one JSON object a line on stdin and stdout, arrays in .npz files.
 
-In: ``{"id", "do": "reconstruct", "photos", "options", "output"}``, ``{"id", "do": "cancel"}``, ``{"do": "hello"}``,
-``{"do": "quit"}``. The end of the input means the same as quit, at any moment.
+In: ``{"id", "do": "reconstruct", "photos", "options", "output"}``, ``{"id", "do": "inspect", "photos", "options",
+"output"}``, ``{"id", "do": "cancel"}``, ``{"do": "hello"}``, ``{"do": "quit"}``. The end of the input means the same as
+quit, at any moment.
 
 Out, as ``{"event": ...}``, with the request's ``id`` where there is one:
 
 - ``hello``: protocol, python, torch, version; sent at once, so that Blender knows that the interpreter works.
-- ``ready``: devices; sent when torch is loaded, which takes seconds, and as the answer to ``hello``.
+- ``ready``: devices; the answer to ``hello``, when torch is loaded, which takes seconds.
 - ``progress``: stage, fraction of the whole run in [0, 1].
-- ``result``: path of the .npz, seconds of each stage.
+- ``inspected``: what was found in a photo, see ``inspection.inspect_photo``; one for each, then a ``result``.
+- ``result``: path of the .npz, or of the folder of an inspection; seconds of each stage.
 - ``error``: kind (input, runtime, memory, cancelled, failure), message, remedy, traceback.
-- ``log``: text.
 
 Started by its path (``python -I -u .../core/worker.py``), from a folder of any name that may be read-only.
 """
@@ -149,10 +150,6 @@ class _Server:
             version=_version(),
         )
         threading.Thread(target=self._read, daemon=True).start()
-        try:  # before the first request is read; a failure is told again with that
-            self._ready()
-        except Exception as error:
-            self._send(event="log", text=str(explain(error)))
         while True:
             self._answer(self._requests.get())
 
@@ -181,12 +178,14 @@ class _Server:
                 self._ready(number)
             elif message["do"] == "reconstruct":
                 self._reconstruct(number, message)
+            elif message["do"] == "inspect":
+                self._inspect(number, message)
             else:
                 raise InputError(f"The worker cannot do {message['do']!r}.")
         except Exception as error:
             self._send_error(number, error)
 
-    def _ready(self, number: Any = None) -> None:
+    def _ready(self, number: Any) -> None:
         if self._pipeline is None:
             self._pipeline = self._load()
         from . import probe
@@ -202,6 +201,23 @@ class _Server:
             self._pipeline = self._load()
         seconds = self._pipeline(request, self._progress(number))
         self._send(number, event="result", path=str(request.output), seconds=seconds)
+
+    def _inspect(self, number: Any, message: dict[str, Any]) -> None:
+        """Look at photos one by one. Nothing here loads torch, so that a worker for this alone stays small."""
+        from .inspection import inspect_photo
+        from .photos import check_masks
+
+        request = parse(message)
+        if request.output is None:
+            raise InputError("The request names no output folder.")
+        masks = request.options.get("masks") or (None,) * len(request.photos)
+        check_masks(request.photos, masks)
+        report = self._progress(number)
+        for index, (photo, mask) in enumerate(zip(request.photos, masks, strict=True)):
+            report("Looking at Photos", index / len(request.photos))
+            found = inspect_photo(photo, mask, request.output)
+            self._send(number, event="inspected", index=index, **found)
+        self._send(number, event="result", path=str(request.output), seconds={})
 
     def _progress(self, number: Any) -> Progress:
         last_stage, last_time = "", 0.0

@@ -63,7 +63,8 @@ class Job:
     def start(self, request: dict, preference: str = "") -> None:
         """Begin a run; what happens comes out of ``poll``.
 
-        :param request: ``photos`` and ``options`` (and ``cameras``, ``mesh``: files to write) of the worker's protocol.
+        :param request: ``photos`` and ``options`` (and ``cameras``, ``mesh``: files to write) of the worker's protocol;
+            ``do`` and ``output`` where it is no reconstruction.
         :param preference: the interpreter of the user's choice, see ``runtime.find_interpreter``.
         :raises PflrmError: a run is under way.
         """
@@ -74,7 +75,7 @@ class Job:
         self._number += 1
         self.state = RUNNING
         output = str(self._folder / "result.npz")
-        message = {**request, "id": self._number, "do": "reconstruct", "output": output}
+        message = {"do": "reconstruct", "output": output, **request, "id": self._number}
         self._supervisor.tell("start", message, preference, self.managed)
 
     def poll(self, seconds: float = 0.0) -> list[dict]:

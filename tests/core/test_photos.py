@@ -191,6 +191,7 @@ def test_masks_belong_to_photos_in_order(tmp_path):
         Image.fromarray(alpha).save(path)
     for photo, alpha in zip(load_photos(paths, masks=masks), alphas, strict=True):
         np.testing.assert_array_equal(photo.rgba[..., 3] * 255, alpha)
+    assert load_photos(paths, masks=[None, masks[1]])[0].rgba[..., 3].sum() == (object_alpha() > 0).sum()
     with pytest.raises(InputError, match="1 masks for 2 photos"):
         load_photos(paths, masks=masks[:1])
 

@@ -60,7 +60,7 @@ def test_events_of_a_run(job, ask):
         events += job.poll(1.0)
     assert job.state == "idle"
     kinds = [event["event"] for event in events]
-    assert {"hello", "ready", "progress", "result"} == set(kinds)
+    assert {"hello", "progress", "result"} == set(kinds)
     assert events[0]["stage"] == "Starting"
     assert Path(events[-1]["path"]).is_file()
     assert job.poll() == []
