@@ -20,10 +20,11 @@ def register() -> None:
 def unregister() -> None:
     """Take everything away again, and stop the worker."""
     from . import operators, ui
-    from .pflrm_blender import cli, properties, session
+    from .pflrm_blender import cli, inspection, properties, session
 
     cli.unregister()
     ui.unregister()
     operators.unregister()
+    inspection.unregister()
     session.unregister()
     properties.unregister()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import arrange, photos, result, run, support
+from . import arrange, masks, photos, result, run, support
 
-_CLASSES = (*photos.CLASSES, *run.CLASSES, *result.CLASSES, *arrange.CLASSES, *support.CLASSES)
+_CLASSES = (
+    *photos.CLASSES, *masks.CLASSES, *run.CLASSES, *result.CLASSES, *arrange.CLASSES, *support.CLASSES,
+)
 
 
 def register() -> None:

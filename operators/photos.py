@@ -26,7 +26,7 @@ class _WithPhotos(bpy.types.Operator):
         return True
 
 
-class _OnPhoto(_WithPhotos):
+class OnPhoto(_WithPhotos):
     """An operator on one photo of the list; without an index, on the active one."""
 
     index: IntProperty(
@@ -101,7 +101,7 @@ def add_photos(operator: bpy.types.Operator, context: bpy.types.Context, paths: 
     return {"FINISHED"}
 
 
-class PFLRM_OT_photo_remove(_OnPhoto):
+class PFLRM_OT_photo_remove(OnPhoto):
     """Take this photo off the list. Its file stays where it is"""
 
     bl_idname = "pflrm.photo_remove"
@@ -115,7 +115,7 @@ class PFLRM_OT_photo_remove(_OnPhoto):
         return {"FINISHED"}
 
 
-class PFLRM_OT_photo_move(_OnPhoto):
+class PFLRM_OT_photo_move(OnPhoto):
     """Move this photo in the list. The first one is the reference"""
 
     bl_idname = "pflrm.photo_move"
@@ -137,7 +137,7 @@ class PFLRM_OT_photo_move(_OnPhoto):
         return {"FINISHED"}
 
 
-class PFLRM_OT_photo_reference(_OnPhoto):
+class PFLRM_OT_photo_reference(OnPhoto):
     """Make this photo the reference: the object will stand upright as it does here, seen from the front"""
 
     bl_idname = "pflrm.photo_reference"

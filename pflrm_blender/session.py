@@ -95,13 +95,10 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
         path = path_of(photo)
         if not path.is_file():
             raise PflrmError("input", f"{path.name} is not there any more.", "Remove it, or put the file back.")
-    masks = [bpy.path.abspath(photo.mask) for photo in photos if photo.mask]
-    if masks and len(masks) < len(photos):
-        bare = next(path_of(photo).name for photo in photos if not photo.mask)
-        raise PflrmError("input", f"{bare} has no mask, but other photos have one.", "Give all photos a mask, or none.")
+    masks = [bpy.path.abspath(photo.mask) if photo.mask else None for photo in photos]
     here = machine()
     options: dict[str, object] = {"quality": properties.quality, "poses_only": poses_only, "device": here.device}
-    if masks:
+    if any(masks):
         options["masks"] = masks
     if properties.focal == "LENS":
         options["focal_35mm"] = properties.focal_35mm

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..pflrm_blender.properties import path_of
+from .mask import draw_tools
 
 
 class PFLRM_MT_photo(bpy.types.Menu):
@@ -31,6 +32,10 @@ class PFLRM_MT_photo(bpy.types.Menu):
             row.enabled = possible
             move = row.operator("pflrm.photo_move", text=label, icon=icon)
             move.index, move.direction = index, direction
+        layout.separator()
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("pflrm.mask_preview", icon="MOD_MASK").index = index
+        draw_tools(layout, photo, index)
         layout.separator()
         layout.operator("wm.path_open", text="Show Photo", icon="IMAGE_DATA").filepath = str(path_of(photo))
         layout.operator("pflrm.photo_remove", icon="X").index = index

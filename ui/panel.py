@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..pflrm_blender import alternatives, environment, session
+from ..pflrm_blender import alternatives, environment, inspection, masks, session
 from ..pflrm_blender import scene as scenes
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
@@ -46,8 +46,8 @@ def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     columns = max(1, int(context.region.width / context.preferences.system.ui_scale / _THUMBNAIL_WIDTH))
     grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=True)
     used = 0
-    for photo in properties.photos:
-        _draw_photo(grid, photo, reference=photo.enabled and used == 0)
+    for index, photo in enumerate(properties.photos):
+        _draw_photo(grid, photo, index, reference=photo.enabled and used == 0)
         used += photo.enabled
     row = layout.row(align=True)
     row.operator("pflrm.photos_add", text="Add Photos…", icon="ADD")
@@ -58,13 +58,29 @@ def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         words = f"{used} photos are in use, but {MOST_PHOTOS} are the most: switch some off."
         paragraph(layout, context, words, "ERROR")
     for photo in properties.photos:
-        if not path_of(photo).is_file():
-            paragraph(layout, context, f"{path_of(photo).name} is not there any more.", "ERROR")
-        elif photo.problem:
-            paragraph(layout, context, photo.problem, "ERROR")
+        words, icon = _word_about(photo)
+        if words:
+            paragraph(layout, context, words, icon)
 
 
-def _draw_photo(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, *, reference: bool) -> None:
+def _word_about(photo: bpy.types.PropertyGroup) -> tuple[str, str]:
+    """What the artist should know about a photo in use, or "", and its icon."""
+    path, state = path_of(photo), inspection.state_of(photo)
+    if not path.is_file():
+        return f"{path.name} is not there any more.", "ERROR"
+    problem = photo.problem or (state.problem if state is not None else "")
+    if problem:
+        return problem.replace(str(path), path.name), "ERROR"
+    if state is None or not photo.enabled:
+        return "", "NONE"
+    if not state.sure:
+        return f"{photo.name}: the object is hard to tell from its background. Look at its mask.", "QUESTION"
+    if state.touches_border:
+        return f"{photo.name}: the object is cut off at the edge, so its camera will be less sure.", "QUESTION"
+    return "", "NONE"
+
+
+def _draw_photo(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, index: int, *, reference: bool) -> None:
     cell = layout.box().column(align=True)
     picture = cell.column()
     picture.active = photo.enabled
@@ -75,12 +91,30 @@ def _draw_photo(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, *, r
         picture.label(text="", icon="FILE_IMAGE")
     row = cell.row(align=True)
     row.active = photo.enabled
-    if photo.problem or not path_of(photo).is_file():
-        row.label(text=photo.name, icon="ERROR")
-    else:
-        row.label(text=photo.name, icon="SOLO_ON" if reference else "MOD_MASK" if photo.mask else "NONE")
+    row.label(text=photo.name, icon="SOLO_ON" if reference else "NONE")
     row.context_pointer_set("pflrm_photo", photo)
     row.menu("PFLRM_MT_photo", text="", icon="DOWNARROW_HLT")
+    row = cell.row(align=True)
+    row.active = photo.enabled
+    state = inspection.state_of(photo)
+    focal = state.focal_35mm if state is not None else None
+    row.alignment = "LEFT"
+    look = row.operator(
+        "pflrm.mask_preview", text=f"ƒ {focal:.0f} mm" if focal else "Mask", icon=_mask_icon(photo, state), emboss=False
+    )
+    look.index = index
+
+
+def _mask_icon(photo: bpy.types.PropertyGroup, state: inspection.PhotoState | None) -> str:
+    if masks.painted(photo) is not None:
+        return "BRUSH_DATA"
+    if photo.problem or not path_of(photo).is_file():
+        return "ERROR"
+    if state is None:
+        return "TIME"
+    if state.problem:
+        return "ERROR"
+    return "MOD_MASK" if state.sure and not state.touches_border else "QUESTION"
 
 
 def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

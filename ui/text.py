@@ -10,9 +10,14 @@ _CHARACTER = 7.0  # pixels a character takes on average at a scale of 1
 _MARGIN = 60  # pixels of the box, the icon and the panel's border
 
 
-def paragraph(layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE") -> None:
-    """Draw a text as lines of labels, the first with an icon."""
-    width = (context.region.width / context.preferences.system.ui_scale - _MARGIN) / _CHARACTER
+def paragraph(
+    layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE", *, pixels: float = 0.0
+) -> None:
+    """Draw a text as lines of labels, the first with an icon.
+
+    :param pixels: the width there is at a scale of 1; that of the region if 0.
+    """
+    width = ((pixels or context.region.width / context.preferences.system.ui_scale) - _MARGIN) / _CHARACTER
     column = layout.column(align=True)
     column.scale_y = 0.8
     for sentence in words.splitlines():

@@ -10,10 +10,10 @@ from typing import Any
 
 import bpy
 import pytest
-from pflrm.pflrm_blender import environment, runtime, session
+from pflrm.pflrm_blender import environment, inspection, runtime, session
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
-from pflrm.ui import menus, panel, preferences
+from pflrm.ui import mask, menus, panel, preferences
 
 
 class Recorder:
@@ -22,7 +22,8 @@ class Recorder:
     record: dict[str, list]
 
     def __init__(self, record: dict[str, list] | None = None) -> None:
-        object.__setattr__(self, "record", record or {"words": [], "operators": [], "properties": [], "progress": []})
+        empty: dict[str, list] = {"words": [], "operators": [], "labels": [], "properties": [], "progress": []}
+        object.__setattr__(self, "record", record or empty)
 
     def __setattr__(self, name: str, value: object) -> None:
         assert name in bpy.types.UILayout.bl_rna.properties, f"a layout has no {name}"
@@ -39,11 +40,14 @@ class Recorder:
         self._icon(icon)
         self.record["words"].append(text)
 
-    def operator(self, idname: str, text: str = "", icon: str = "NONE", depress: bool = False) -> _Arguments:
+    def operator(
+        self, idname: str, text: str = "", icon: str = "NONE", depress: bool = False, emboss: bool = True
+    ) -> _Arguments:
         self._icon(icon)
         category, name = idname.split(".")
         kind = getattr(getattr(bpy.ops, category), name).get_rna_type()
         self.record["operators"].append(idname)
+        self.record["labels"].append(text)
         return _Arguments({item.identifier for item in kind.properties})
 
     def prop(self, data: Any, name: str, text: str = "", expand: bool = False, slider: bool = False) -> None:
@@ -137,6 +141,45 @@ def test_what_is_missing_is_said_in_its_place(listed, photos, monkeypatch):
     layout = drawn(panel.PFLRM_PT_main.draw)
     assert "No Python was found." in layout.words()
     assert "pflrm.set_up" in layout.record["operators"]
+
+
+def test_each_photo_tells_what_was_found_in_it(listed, monkeypatch):
+    path = listed.pflrm.photos[1].filepath
+    states = {
+        "front": inspection.PhotoState(width=64, height=48, focal_35mm=26.96, origin="alpha", share=0.2),
+        "left": inspection.PhotoState(problem=f"No object was found in {path}. Give a mask."),
+        "back": inspection.PhotoState(width=64, height=48, origin="automatic", share=0.2, touches_border=True),
+    }
+    monkeypatch.setattr(inspection, "state_of", lambda photo: states[photo.name])
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert layout.record["operators"].count("pflrm.mask_preview") == 3
+    assert layout.record["labels"].count("ƒ 27 mm") == 1
+    words = layout.words()
+    assert "No object was found in left.png." in words
+    assert "back: the object is cut off at the edge" in words
+    assert "front:" not in words
+
+
+def test_the_mask_of_a_photo_can_be_seen_and_painted(listed, monkeypatch):
+    state = inspection.PhotoState(width=64, height=48, focal_35mm=27.0, origin="automatic", share=0.2, sure=False)
+    monkeypatch.setattr(inspection, "state_of", lambda photo: state)
+    layout = drawn(mask.PFLRM_PT_mask.draw)
+    assert "Object cut out automatically, 20% of the picture" in layout.words()
+    assert "hard to tell" in layout.words()
+    assert layout.record["operators"] == ["pflrm.mask_edit"]
+    image = bpy.data.images.new("back Mask", 4, 4, alpha=True)
+    image["pflrm_mask_of"] = listed.pflrm.photos[2].filepath
+    layout = drawn(mask.PFLRM_PT_mask.draw)
+    assert layout.record["operators"] == ["pflrm.mask_edit", "pflrm.mask_use", "pflrm.mask_discard"]
+
+
+def test_the_image_editor_has_the_brushes_of_a_mask_alone(found):
+    image, tools = bpy.data.images.new("Any", 4, 4), bpy.context.tool_settings
+    arguments = {"space_data": SimpleNamespace(image=image), "tool_settings": tools}
+    assert drawn(mask.draw_header, **arguments).record["operators"] == []
+    image["pflrm_mask_of"] = "/photos/front.png"
+    operators = drawn(mask.draw_header, **arguments).record["operators"]
+    assert operators == ["pflrm.mask_brush", "pflrm.mask_brush", "pflrm.mask_use", "pflrm.mask_discard"]
 
 
 def test_a_run_shows_its_stage_and_can_be_cancelled(listed, monkeypatch):

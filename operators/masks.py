@@ -1,0 +1,230 @@
+"""The mask of a photo: see what was found, paint it in an image editor, use it or give it up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty
+
+from ..pflrm_blender import inspection, masks, session
+from ..pflrm_blender.errors import PflrmError
+from ..pflrm_blender.properties import path_of
+from .photos import OnPhoto
+
+PREVIEW_PANEL = "PFLRM_PT_mask"
+_BLENDS = {"KEEP": "ADD_ALPHA", "REMOVE": "ERASE_ALPHA"}
+_split_off: set[int] = set()  # the areas that were opened for painting
+
+
+class _OnMask(OnPhoto):
+    """An operator on the photo whose mask is painted in the image editor it is called from, or as ``OnPhoto``."""
+
+    def place(self, context: bpy.types.Context) -> int:
+        if self.index < 0:
+            painted = masks.photo_of(getattr(context.space_data, "image", None))
+            for place, photo in enumerate(context.scene.pflrm.photos):
+                if painted and str(path_of(photo)) == painted:
+                    return place
+        return super().place(context)
+
+
+class PFLRM_OT_mask_preview(OnPhoto):
+    """Show where the object was found in this photo, and how its lens is known"""
+
+    bl_idname = "pflrm.mask_preview"
+    bl_label = "Preview Mask"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        photos = context.scene.pflrm.photos
+        if not 0 <= properties.index < len(photos):
+            return ""
+        return f"{words_about(photos[properties.index])}.\nClick to see it"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.scene.pflrm.active_photo = self.place(context)
+        return bpy.ops.wm.call_panel(name=PREVIEW_PANEL, keep_open=True)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        photo = context.scene.pflrm.photos[self.place(context)]
+        inspection.wait_for(photo)
+        self.report({"INFO"}, f"{photo.name}: {words_about(photo)}")
+        return {"FINISHED"}
+
+
+def words_about(photo: bpy.types.PropertyGroup) -> str:
+    """What is known about a photo, in a line of facts without a full stop."""
+    state = inspection.state_of(photo)
+    if state is None:
+        return "It has not been looked at yet" if path_of(photo).is_file() else "The file is not there any more"
+    if state.problem:
+        return state.problem.rstrip(".")
+    how = {
+        "alpha": "cut out by its transparency", "file": "cut out by its mask", "automatic": "cut out automatically",
+    }[state.origin]
+    lens = f"{state.focal_35mm:g} mm by its EXIF" if state.focal_35mm else "not in its EXIF"
+    facts = [f"Object {how}, {state.share:.0%} of the picture", f"focal length {lens}"]
+    if not state.sure:
+        facts.append("hard to tell from its background")
+    if state.touches_border:
+        facts.append("cut off at the edge")
+    return "; ".join(facts)
+
+
+class PFLRM_OT_mask_edit(OnPhoto):
+    """Paint the mask of this photo in an image editor: the object is kept, the rest is transparent"""
+
+    bl_idname = "pflrm.mask_edit"
+    bl_label = "Edit Mask"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        photo = context.scene.pflrm.photos[self.place(context)]
+        state = inspection.wait_for(photo) if bpy.app.background else inspection.state_of(photo)
+        if masks.painted(photo) is None and (state is None or not state.cutout):
+            reason = state.problem if state is not None else f"{photo.name} has not been looked at yet: try again soon."
+            self.report({"ERROR"}, reason)
+            return {"CANCELLED"}
+        image = masks.begin(photo, Path(state.cutout) if state is not None else Path())
+        area = _editor(context)
+        if area is None:
+            self.report({"INFO"}, f"Paint the mask in the image {image.name}, in any image editor")
+            return {"FINISHED"}
+        space = area.spaces.active
+        space.image = image
+        space.mode = "PAINT"
+        space.show_region_header = True
+        _set_brush(context, "REMOVE")
+        return {"FINISHED"}
+
+
+class PFLRM_OT_mask_brush(bpy.types.Operator):
+    """Choose what the brush does to the mask"""
+
+    bl_idname = "pflrm.mask_brush"
+    bl_label = "Mask Brush"
+    bl_options = {"REGISTER"}
+
+    effect: EnumProperty(
+        name="Effect",
+        items=[
+            ("KEEP", "Keep", "What the brush touches belongs to the object"),
+            ("REMOVE", "Remove", "What the brush touches is background"),
+        ],
+    )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        return cls.bl_rna.properties["effect"].enum_items[properties.effect].description
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if not _set_brush(context, self.effect):
+            self.report({"ERROR"}, "There is no brush: choose one in the image editor first")
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class PFLRM_OT_mask_use(_OnMask):
+    """Use the painted mask of this photo from the next run on. It is written to a new file beside the .blend"""
+
+    bl_idname = "pflrm.mask_use"
+    bl_label = "Use Edited Mask"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        photo = context.scene.pflrm.photos[self.place(context)]
+        if masks.painted(photo) is None:
+            self.report({"ERROR"}, f"No mask of {photo.name} is being painted")
+            return {"CANCELLED"}
+        try:
+            path = masks.take(photo)
+        except PflrmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        _leave(context)
+        self.report({"INFO"}, f"{photo.name} uses the mask {path}")
+        return {"FINISHED"}
+
+
+class PFLRM_OT_mask_discard(_OnMask):
+    bl_idname = "pflrm.mask_discard"
+    bl_label = "Discard Edited Mask"
+    bl_description = (
+        "Give up the mask that is being painted for this photo, or else no longer use the one that was painted for it. "
+        "Mask files stay where they are"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        photo = context.scene.pflrm.photos[self.place(context)]
+        if masks.painted(photo) is None and not masks.is_own(photo):
+            self.report({"ERROR"}, f"No mask was painted for {photo.name}")
+            return {"CANCELLED"}
+        masks.discard(photo)
+        _leave(context)
+        return {"FINISHED"}
+
+
+def _editor(context: bpy.types.Context) -> bpy.types.Area | None:
+    """An image editor of this window: the largest there is, or half of the largest viewport; None without a window."""
+    if bpy.app.background or context.window is None:
+        return None
+    areas = context.window.screen.areas
+    editors = [area for area in areas if area.type == "IMAGE_EDITOR" and area.ui_type == "IMAGE_EDITOR"]
+    if editors:
+        return max(editors, key=_size)
+    viewports = [area for area in areas if area.type == "VIEW_3D"]
+    if not viewports:
+        return None
+    before = {area.as_pointer() for area in areas}
+    with context.temp_override(area=max(viewports, key=_size)):
+        bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
+    area = next((area for area in areas if area.as_pointer() not in before), None)
+    if area is not None:
+        area.ui_type = "IMAGE_EDITOR"
+        _split_off.add(area.as_pointer())
+    return area
+
+
+def _size(area: bpy.types.Area) -> int:
+    return area.width * area.height
+
+
+def _set_brush(context: bpy.types.Context, effect: str) -> bool:
+    brush = context.tool_settings.image_paint.brush
+    if brush is None:
+        return False
+    brush.blend = _BLENDS[effect]
+    return True
+
+
+def _leave(context: bpy.types.Context) -> None:
+    """Let the brush mix colours again, and close what was opened for painting."""
+    brush = context.tool_settings.image_paint.brush
+    if brush is not None and brush.blend in _BLENDS.values():
+        brush.blend = "MIX"
+    if not bpy.app.background:  # later: an area must not close under the button that was clicked in it
+        bpy.app.timers.register(_close_editors, first_interval=0.0)
+    session.redraw()
+
+
+def _close_editors() -> None:
+    """Close the areas that were opened for painting and show no other image now."""
+    for window in bpy.context.window_manager.windows:
+        for area in list(window.screen.areas):
+            own = area.as_pointer() in _split_off and area.type == "IMAGE_EDITOR"
+            if own and area.spaces.active.image is None:
+                with bpy.context.temp_override(window=window, area=area):
+                    bpy.ops.screen.area_close()
+    _split_off.clear()
+
+
+CLASSES = (
+    PFLRM_OT_mask_preview,
+    PFLRM_OT_mask_edit,
+    PFLRM_OT_mask_brush,
+    PFLRM_OT_mask_use,
+    PFLRM_OT_mask_discard,
+)
