@@ -14,13 +14,10 @@ class _Start(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if session.state.run is not None:
-            cls.poll_message_set("A reconstruction is already running")
-        elif not photos_in_use(context.scene.pflrm):
+        if not photos_in_use(context.scene.pflrm):
             cls.poll_message_set("Add photos of the object first")
-        else:
-            return True
-        return False
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -30,6 +27,8 @@ class _Start(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         if not bpy.app.background:
+            if session.state.queue:
+                self.report({"INFO"}, f"Waiting for its turn: {len(session.state.queue)} in the queue")
             return {"FINISHED"}
         session.wait()
         notice = session.state.notice
@@ -43,7 +42,7 @@ class PFLRM_OT_reconstruct(_Start):
     bl_label = "Reconstruct"
     bl_description = (
         "Find out where the photos were taken from and build the object: a camera for each photo and a coloured mesh, "
-        "in a new collection. Blender stays usable meanwhile"
+        "in a new collection. Blender stays usable meanwhile; while another run is under way, this one waits its turn"
     )
     bl_options = {"REGISTER"}
 
@@ -59,7 +58,7 @@ class PFLRM_OT_place_cameras(_Start):
 
 
 class PFLRM_OT_cancel(bpy.types.Operator):
-    """Stop the run within a second or two. The scene stays as it is"""
+    """Stop the run within a second or two. The scene stays as it is; the next run in the queue begins"""
 
     bl_idname = "pflrm.cancel"
     bl_label = "Cancel"
@@ -77,4 +76,24 @@ class PFLRM_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (PFLRM_OT_reconstruct, PFLRM_OT_place_cameras, PFLRM_OT_cancel)
+class PFLRM_OT_clear_queue(bpy.types.Operator):
+    """Take all waiting runs out of the queue. The one that is under way goes on"""
+
+    bl_idname = "pflrm.clear_queue"
+    bl_label = "Clear Queue"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not session.state.queue:
+            cls.poll_message_set("Nothing is waiting")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session.state.queue.clear()
+        session.redraw()
+        return {"FINISHED"}
+
+
+CLASSES = (PFLRM_OT_reconstruct, PFLRM_OT_place_cameras, PFLRM_OT_cancel, PFLRM_OT_clear_queue)

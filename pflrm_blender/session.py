@@ -1,8 +1,9 @@
-"""The run that Blender is waiting for: from the scene's photos to the worker, and from its result into the scene.
+"""The runs that Blender is waiting for: from the scene's photos to the worker, and from their results into the scene.
 
-One run at a time. What happens is kept in ``state``, a plain Python object that the panel reads: it outlives undo and
-holds no datablock. In the window a timer moves the run on; in background mode, where timers do not fire, ``wait`` does.
-A result whose file or scene is gone by then is discarded, in words.
+One run at a time; others wait in a queue, with the photos and options of the moment they were asked for. What happens
+is kept in ``state``, a plain Python object that the panel reads: it outlives undo and holds no datablock. In the window
+a timer moves the runs on; in background mode, where timers do not fire, ``wait`` does. A result whose file or scene is
+gone by then is discarded, in words.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import time
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
 from bpy.app.handlers import persistent
 
-from . import job, showing, texture
+from . import history, job, showing, texture
 from . import scene as scenes
 from .api import default_name
 from .errors import PflrmError
@@ -41,14 +42,16 @@ class Notice:
 
 @dataclass
 class Run:
-    """A run on its way. The scene is kept by its session number, which survives renaming and undo."""
+    """A run on its way, or waiting. The scene is kept by its session number, which survives renaming and undo."""
 
     scene_uid: int
     name: str
     size: float
     location: tuple[float, float, float]
     on_floor: bool
-    started: float
+    started: float = 0.0
+    request: dict = field(default_factory=dict)  # for the worker
+    asked: str = ""  # for the result's history
     face_limit: int | None = None
     texture_size: int = 0
     stage: str = "Starting"
@@ -71,6 +74,7 @@ class Run:
 @dataclass
 class State:
     run: Run | None = None
+    queue: list[Run] = field(default_factory=list)
     notice: Notice | None = None
 
 
@@ -110,47 +114,58 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
 
 
 def start(scene: bpy.types.Scene, *, poses_only: bool) -> None:
-    """Begin a run for the photos of a scene.
+    """Begin a run for the photos of a scene; while another one is under way, it waits for its turn.
 
-    :raises PflrmError: something is missing, or another run is under way.
+    :raises PflrmError: something is missing.
     """
     properties = scene.pflrm
     request = build_request(properties, poses_only=poses_only)
-    here, work = machine(), job.shared()
-    while state.run is None and work.state == job.CANCELLING:  # a run that nobody waits for any more, for a second
-        work.poll(_INTERVAL)
-    work.idle_seconds = here.idle_minutes * 60.0
-    work.start(request, here.interpreter)
-    state.notice = None
-    state.run = Run(
+    run = Run(
         scene_uid=scene.session_uid,
         name=properties.title or default_name(request["photos"]),
         size=properties.size,
         location=tuple(scene.cursor.location) if properties.placement == "CURSOR" else (0.0, 0.0, 0.0),
         on_floor=properties.on_floor,
-        started=time.monotonic(),
+        request=request,
+        asked=history.snapshot(properties, poses_only=poses_only),
         face_limit=properties.face_limit or None,
         texture_size=int(properties.texture),
     )
     for photo in properties.photos:
         photo.problem = ""
+    if state.run is not None:
+        state.queue.append(run)
+        return
+    while job.shared().state == job.CANCELLING:  # a run that nobody waits for any more, for a second
+        job.shared().poll(_INTERVAL)
+    state.notice = None
+    _begin(run)
+
+
+def _begin(run: Run) -> None:
+    here, work = machine(), job.shared()
+    work.idle_seconds = here.idle_minutes * 60.0
+    work.start(run.request, here.interpreter)
+    run.started = time.monotonic()
+    state.run = run
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_INTERVAL, persistent=True)
 
 
 def wait() -> None:
-    """Move the run on until it ends, for background mode. Ctrl+C cancels it."""
+    """Move the runs on until all have ended, for background mode. Ctrl+C cancels them."""
     try:
         while state.run is not None:
             _advance(0.2)
     except KeyboardInterrupt:
+        state.queue.clear()
         cancel()
         while state.run is not None:
             _advance(0.2)
 
 
 def cancel() -> None:
-    """Ask the run to stop; harmless when there is none."""
+    """Ask the run to stop, and go on with the next one that waits; harmless when there is none."""
     if state.run is not None:
         state.run.stage = "Cancelling"
         job.shared().cancel()
@@ -193,14 +208,21 @@ def _advance(seconds: float) -> None:
         elif event["event"] == "error":
             _fail(run, PflrmError.from_event(event))
         elif event["event"] == "result":
-            try:
-                run.result = scenes.load_result(Path(event["path"]))
-            except scenes.ResultError as error:
-                _fail(run, PflrmError("failure", str(error), "Run it again."))
-            else:
-                _begin_texture(run)
-            finally:
-                job.shared().clean()
+            _receive(run, Path(event["path"]))
+
+
+def _receive(run: Run, path: Path) -> None:
+    """Read the worker's result. Its file goes before the next run may begin."""
+    failure = None
+    try:
+        run.result = scenes.load_result(path)
+    except scenes.ResultError as error:
+        failure = PflrmError("failure", str(error), "Run it again.")
+    job.shared().clean()
+    if failure is None:
+        _begin_texture(run)
+    else:
+        _fail(run, failure)
 
 
 def _begin_texture(run: Run) -> None:
@@ -237,13 +259,15 @@ def _deliver(run: Run) -> None:
         return
     collection = bpy.data.collections[result.collection]
     scene.pflrm_result = collection
+    history.remember(collection, run.asked)
     showing.select_only(scene, collection)
     showing.frame(scene, collection)
-    _end(_notice_for(scene, result))
+    notice = _notice_for(scene, result)
     windows = bpy.context.window_manager.windows
     if windows and not bpy.app.background:  # without a window there is no undo
         with bpy.context.temp_override(window=windows[0]):
             bpy.ops.ed.undo_push(message=result.collection)
+    _end(notice)
 
 
 def _notice_for(scene: bpy.types.Scene, result: scenes.Result) -> Notice:
@@ -267,7 +291,10 @@ def _fail(run: Run, error: PflrmError) -> None:
 
 
 def _end(notice: Notice) -> None:
+    """A run is over, and the next one begins. The notice stays meanwhile."""
     state.run, state.notice = None, notice
+    if state.queue:
+        _begin(state.queue.pop(0))
 
 
 def _scene_of(run: Run) -> bpy.types.Scene | None:
@@ -279,6 +306,7 @@ def _before_load(*_: object) -> None:
     if state.run is None:
         state.notice = None
         return
+    state.queue.clear()
     cancel()
     _end(Notice("WARNING", "The run was cancelled, because another file was opened.", "Run it again in its own file."))
 
@@ -292,4 +320,5 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     state.run = state.notice = None
+    state.queue.clear()
     job.shutdown()

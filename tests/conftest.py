@@ -101,3 +101,4 @@ def worker(
     yield stub
     job.shared().shutdown()
     session.state.run = session.state.notice = None
+    session.state.queue.clear()

@@ -160,6 +160,7 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row = layout.row()
         row.label(text="" if left is None else f"{left:.0f} s left")
         row.operator("pflrm.cancel", icon="X")
+        _draw_queue(layout)
         return
     found = environment.find(machine().interpreter)
     if isinstance(found, PflrmError):
@@ -171,6 +172,18 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.scale_y = 1.6
     row.operator("pflrm.reconstruct", icon="OUTLINER_OB_MESH")
     column.operator("pflrm.place_cameras", icon="OUTLINER_OB_CAMERA")
+
+
+def _draw_queue(layout: bpy.types.UILayout) -> None:
+    """Another run can be asked for while one is under way."""
+    waiting = len(session.state.queue)
+    if waiting:
+        row = layout.row()
+        row.label(text=f"{waiting} waiting", icon="TIME")
+        row.operator("pflrm.clear_queue", icon="TRASH")
+    row = layout.row(align=True)
+    row.operator("pflrm.reconstruct", text="Add to Queue", icon="ADD")
+    row.operator("pflrm.place_cameras", text="", icon="OUTLINER_OB_CAMERA")
 
 
 def _draw_notice(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

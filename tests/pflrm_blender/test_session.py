@@ -99,14 +99,6 @@ class TestRun:
         assert session.state.notice.text == "The run was cancelled."
         assert session.state.notice.level == "INFO"
 
-    def test_two_runs_at_once_are_refused(self, extension, worker, photos):
-        add(extension, photos)
-        session.start(extension, poses_only=False)
-        with pytest.raises(PflrmError, match="already running"):
-            session.start(extension, poses_only=False)
-        session.wait()
-        assert extension.pflrm_result is not None
-
     def test_a_damaged_result_is_told(self, extension, worker, photos, result_file):
         add(extension, photos)
         result_file.write_bytes(b"nothing")
@@ -114,6 +106,64 @@ class TestRun:
         session.wait()
         assert session.state.notice.level == "ERROR"
         assert "cannot be read" in session.state.notice.text
+
+
+class TestQueue:
+    def test_each_run_takes_what_was_chosen_at_its_click(self, extension, worker, photos):
+        add(extension, photos)
+        for title, face_limit, placement in (("One", 0, (0, 0, 0)), ("Two", 6, (5, 0, 0)), ("Three", 0, (7, 0, 0))):
+            extension.pflrm.title, extension.pflrm.face_limit = title, face_limit
+            extension.pflrm.placement, extension.cursor.location = "CURSOR", placement
+            session.start(extension, poses_only=False)
+        assert [run.name for run in session.state.queue] == ["Two", "Three"]
+        extension.pflrm.title = "Too Late"
+        session.wait()
+        results = scenes.results_of(extension)
+        assert [result.name for result in results] == ["PF-LRM One", "PF-LRM Two", "PF-LRM Three"]
+        assert [scenes.faces_of(scenes.mesh_of(result)) for result in results] == [8, 6, 8]
+        assert [scenes.root_of(result).location.x for result in results] == [0, 5, 7]
+        assert extension.pflrm_result == results[-1]
+
+    def test_cancel_goes_on_with_the_next(self, extension, worker, photos):
+        add(extension, photos)
+        worker.answers({"sleep": 60})
+        session.start(extension, poses_only=False)
+        session.start(extension, poses_only=False)
+        worker.answers(*worker.RESULT)
+        session.cancel()
+        session.wait()
+        assert len(scenes.results_of(extension)) == 1
+        assert session.state.queue == []
+
+    def test_a_failure_does_not_stop_the_others(self, extension, worker, photos, result_file):
+        add(extension, photos)
+        good = result_file.read_bytes()
+        result_file.write_bytes(b"nothing")
+        session.start(extension, poses_only=False)
+        session.start(extension, poses_only=False)
+        while session.state.queue:
+            session._advance(0.2)
+        assert "cannot be read" in session.state.notice.text  # is still said while the next one runs
+        result_file.write_bytes(good)
+        session.wait()
+        assert session.state.notice.collection
+
+    def test_cleared_it_leaves_the_run_alone(self, extension, worker, photos):
+        add(extension, photos)
+        assert not bpy.ops.pflrm.clear_queue.poll()
+        session.start(extension, poses_only=False)
+        session.start(extension, poses_only=False)
+        assert bpy.ops.pflrm.clear_queue() == {"FINISHED"}
+        session.wait()
+        assert len(scenes.results_of(extension)) == 1
+
+    def test_another_file_empties_it(self, extension, worker, photos):
+        add(extension, photos)
+        session.start(extension, poses_only=False)
+        session.start(extension, poses_only=False)
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        assert session.state.run is None
+        assert session.state.queue == []
 
 
 class TestWhenTheFileChangesMeanwhile:

@@ -189,7 +189,13 @@ def test_a_run_shows_its_stage_and_can_be_cancelled(listed, monkeypatch):
     assert layout.record["progress"] == [("Refining Poses   54%", 0.54)]
     assert "s left" in layout.words()
     assert "pflrm.cancel" in layout.record["operators"]
-    assert "pflrm.reconstruct" not in layout.record["operators"]
+    assert "Reconstruct" not in layout.record["labels"]
+    assert "Add to Queue" in layout.record["labels"]
+    assert "pflrm.clear_queue" not in layout.record["operators"]
+    monkeypatch.setattr(session.state, "queue", [run, run])
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "2 waiting" in layout.words()
+    assert "pflrm.clear_queue" in layout.record["operators"]
 
 
 def test_a_result_that_waits_for_object_mode_says_so(listed, monkeypatch, result_file):
