@@ -1,14 +1,20 @@
-"""A result as a whole: turn it upright, put it on the floor, compare it with others, delete it."""
+"""A result as a whole: turn it upright, put it on the floor, compare it, use its options again, delete it."""
 
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty
+from bpy.props import EnumProperty, StringProperty
 
-from ..pflrm_blender import arranging
+from ..pflrm_blender import arranging, history, session, showing
 from ..pflrm_blender import scene as scenes
 from ..pflrm_blender.properties import current_result
 from .result import OnResult
+
+
+class _OnAnyResult(OnResult):
+    result: StringProperty(
+        name="Result", description="Name of a result; empty takes the one in front", options={"SKIP_SAVE"}
+    )
 
 
 class _OnRoot(OnResult):
@@ -59,7 +65,7 @@ class PFLRM_OT_drop_to_floor(_OnRoot):
         return {"FINISHED"}
 
 
-class PFLRM_OT_show_alone(OnResult):
+class PFLRM_OT_show_alone(_OnAnyResult):
     """Show this result and hide the other ones, in the viewport and in renders"""
 
     bl_idname = "pflrm.show_alone"
@@ -67,11 +73,69 @@ class PFLRM_OT_show_alone(OnResult):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        arranging.show_alone(context.scene, current_result(context.scene))
+        result = self.chosen(context)
+        arranging.show_alone(context.scene, result)
+        context.scene.pflrm_result = result
         return {"FINISHED"}
 
 
-class PFLRM_OT_result_delete(OnResult):
+class PFLRM_OT_result_front(_OnAnyResult):
+    """Select this result and bring it into view. The panel shows its cameras"""
+
+    bl_idname = "pflrm.result_front"
+    bl_label = "Bring Result to Front"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        result = self.chosen(context)
+        result.hide_viewport = result.hide_render = False
+        context.scene.pflrm_result = result
+        showing.select_only(context.scene, result)
+        showing.frame(context.scene, result)
+        return {"FINISHED"}
+
+
+class PFLRM_OT_compare(_OnAnyResult):
+    """Stand this result beside the one in front, to compare the two; once more puts it back where it was"""
+
+    bl_idname = "pflrm.compare"
+    bl_label = "Compare Side by Side"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        front, other = current_result(context.scene), self.chosen(context)
+        if not self.result:  # from F3: the newest of the others
+            other = next((one for one in reversed(scenes.results_of(context.scene)) if one != front), front)
+        root = scenes.root_of(other)
+        if other == front or root is None:
+            self.report({"ERROR"}, "There is no other result to compare with")
+            return {"CANCELLED"}
+        if arranging.stands_beside(other):
+            arranging.put_back(root)
+        else:
+            arranging.put_beside(front, other, root)
+        return {"FINISHED"}
+
+
+class PFLRM_OT_use_again(_OnAnyResult):
+    """Put the photos and options that this result was made from back into the panel. Other photos are switched off"""
+
+    bl_idname = "pflrm.use_again"
+    bl_label = "Use These Options Again"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        result = self.chosen(context)
+        memory = history.asked(result)
+        if memory is None:
+            self.report({"ERROR"}, f"{result.name} does not know its options: it was made by a script")
+            return {"CANCELLED"}
+        history.use_again(context.scene.pflrm, memory)
+        session.redraw()
+        return {"FINISHED"}
+
+
+class PFLRM_OT_result_delete(_OnAnyResult):
     """Delete this result: its cameras and its mesh. The photos' files stay"""
 
     bl_idname = "pflrm.result_delete"
@@ -80,10 +144,19 @@ class PFLRM_OT_result_delete(OnResult):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        arranging.delete(scene, current_result(scene))
+        arranging.delete(scene, self.chosen(context))
         left = scenes.results_of(scene)
-        scene.pflrm_result = left[-1] if left else None
+        if current_result(scene) is None:
+            scene.pflrm_result = left[-1] if left else None
         return {"FINISHED"}
 
 
-CLASSES = (PFLRM_OT_turn_result, PFLRM_OT_drop_to_floor, PFLRM_OT_show_alone, PFLRM_OT_result_delete)
+CLASSES = (
+    PFLRM_OT_turn_result,
+    PFLRM_OT_drop_to_floor,
+    PFLRM_OT_show_alone,
+    PFLRM_OT_result_front,
+    PFLRM_OT_compare,
+    PFLRM_OT_use_again,
+    PFLRM_OT_result_delete,
+)

@@ -11,7 +11,7 @@ from ..pflrm_blender.properties import current_result
 
 
 class OnResult(bpy.types.Operator):
-    """An operator on the result in front of the artist."""
+    """An operator on the result in front of the artist, or on another one where it has a ``result`` to name it."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -19,6 +19,11 @@ class OnResult(bpy.types.Operator):
             cls.poll_message_set("There is no result in this scene")
             return False
         return True
+
+    def chosen(self, context: bpy.types.Context) -> bpy.types.Collection:
+        """The result that ``result`` names; the one in front if it names none that there is."""
+        results = {result.name: result for result in scenes.results_of(context.scene)}
+        return results.get(getattr(self, "result", "")) or current_result(context.scene)
 
 
 class PFLRM_OT_look_through(OnResult):

@@ -1,4 +1,4 @@
-"""A result as a whole: turned, put on the floor, shown alone, deleted."""
+"""A result as a whole: turned, put on the floor, shown alone or beside another one, deleted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from . import scene as scenes
+
+_BESIDE = "pflrm_beside"  # on the root: how far it was moved for a comparison
+_GAP = 0.25  # between two results that are compared, as a share of the wider one
 
 
 def _corners(result: bpy.types.Collection) -> np.ndarray:
@@ -49,6 +52,35 @@ def show_alone(scene: bpy.types.Scene, result: bpy.types.Collection) -> None:
     """Show this result and hide the others, in the viewport and in renders."""
     for other in scenes.results_of(scene):
         other.hide_viewport = other.hide_render = other != result
+
+
+def stands_beside(result: bpy.types.Collection) -> bool:
+    """Whether ``put_beside`` has moved this result."""
+    root = scenes.root_of(result)
+    return root is not None and _BESIDE in root
+
+
+def put_beside(front: bpy.types.Collection, other: bpy.types.Collection, root: bpy.types.Object) -> None:
+    """Show both results, and move ``other`` to the right of ``front`` along x, in line with it and at its height."""
+    for result in (front, other):
+        result.hide_viewport = result.hide_render = False
+    bpy.context.view_layer.update()
+    here, there = _corners(front), _corners(other)
+    width = max(float(np.ptp(corners[:, 0])) for corners in (here, there))
+    step = np.array([
+        here[:, 0].max() + _GAP * width - there[:, 0].min(),
+        here[:, 1].mean() - there[:, 1].mean(),
+        here[:, 2].min() - there[:, 2].min(),
+    ])
+    root[_BESIDE] = step.tolist()
+    _move(root, Matrix.Translation(step))
+
+
+def put_back(root: bpy.types.Object) -> None:
+    """Undo ``put_beside``; how the artist has moved the result meanwhile stays."""
+    step = Vector(root[_BESIDE])
+    del root[_BESIDE]
+    _move(root, Matrix.Translation(-step))
 
 
 def delete(scene: bpy.types.Scene, result: bpy.types.Collection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..pflrm_blender import alternatives, environment, inspection, masks, session
+from ..pflrm_blender import alternatives, arranging, environment, history, inspection, masks, session
 from ..pflrm_blender import scene as scenes
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
@@ -32,6 +32,7 @@ class PFLRM_PT_main(bpy.types.Panel):
         result = current_result(context.scene)
         if result is not None:
             _draw_result(layout, context, result)
+        _draw_history(layout, context)
 
 
 def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -229,8 +230,40 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     column = body.column(align=True)
     column.operator("pflrm.match_render_size", icon="OUTPUT")
     column.operator("pflrm.camera_markers", icon="MARKER_HLT")
-    if len(scenes.results_of(scene)) > 1:
-        body.prop(scene, "pflrm_result", text="Show")
+
+
+def _draw_history(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """All results of the scene, newest first."""
+    results = scenes.results_of(context.scene)
+    if not results:
+        return
+    header, body = layout.panel("PFLRM_PT_history", default_closed=True)
+    header.label(text=f"History ({len(results)})")
+    if body is None:
+        return
+    front = current_result(context.scene)
+    for result in reversed(results):
+        box = body.box().column(align=True)
+        row = box.row(align=True)
+        row.operator("pflrm.result_front", text=result.name, depress=result == front).result = result.name
+        row.operator("pflrm.show_alone", text="", icon="HIDE_OFF").result = result.name
+        if result != front:
+            beside = arranging.stands_beside(result)
+            row.operator("pflrm.compare", text="", icon="ARROW_LEFTRIGHT", depress=beside).result = result.name
+        row.operator("pflrm.use_again", text="", icon="LOOP_BACK").result = result.name
+        row.operator("pflrm.result_delete", text="", icon="TRASH").result = result.name
+        box.label(text=_summary(result))
+
+
+def _summary(result: bpy.types.Collection) -> str:
+    """How a result was made, in a line."""
+    memory, cameras = history.asked(result), scenes.cameras_of(result)
+    facts = [memory["options"]["quality"].capitalize()] if memory is not None else []
+    facts.append(f"{len(cameras)} photos" if len(cameras) != 1 else "1 photo")
+    if scenes.mesh_of(result) is None:
+        facts.append("cameras only")
+    facts.append(f"{result.get('pflrm_seconds', 0.0):.1f} s")
+    return " · ".join(facts)
 
 
 def _draw_alternatives(layout: bpy.types.UILayout, context: bpy.types.Context, result: bpy.types.Collection) -> None:

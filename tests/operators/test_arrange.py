@@ -84,3 +84,41 @@ def test_one_result_is_shown_alone(shown, photos, tmp_path):
     shown.pflrm_result = other
     bpy.ops.pflrm.show_alone()
     assert (first.hide_render, other.hide_render, other.hide_viewport) == (True, False, False)
+
+
+@pytest.fixture
+def two(shown, result_file):
+    """The result Robot in front, and another one, Statue, somewhere else."""
+    scenes.apply_result(shown, scenes.load_result(result_file), "Statue", location=(-4.0, 5.0, 2.0))
+    return shown
+
+
+def test_compared_results_stand_side_by_side_and_go_back(two):
+    front, other = two.pflrm_result, bpy.data.collections["PF-LRM Statue"]
+    before = scenes.root_of(other).matrix_world.copy()
+    other.hide_viewport = True
+    bpy.ops.pflrm.compare(result=other.name)
+    assert not other.hide_viewport
+    (low, high), (other_low, _) = bounds(front), bounds(other)
+    assert other_low[0] > high[0]
+    assert other_low[2] == pytest.approx(low[2], abs=1e-5)
+    bpy.ops.pflrm.compare()  # from the search: the other one
+    np.testing.assert_allclose(scenes.root_of(other).matrix_world, before, atol=1e-5)
+
+
+def test_there_is_nothing_to_compare_one_result_with(shown):
+    with pytest.raises(RuntimeError, match="no other result"):
+        bpy.ops.pflrm.compare()
+
+
+def test_a_named_result_comes_to_the_front_alone_or_goes(two):
+    robot, statue = two.pflrm_result, bpy.data.collections["PF-LRM Statue"]
+    bpy.ops.pflrm.show_alone(result="PF-LRM Statue")
+    assert two.pflrm_result == statue
+    assert robot.hide_viewport
+    bpy.ops.pflrm.result_front(result="PF-LRM Robot")
+    assert two.pflrm_result == robot
+    assert not robot.hide_viewport
+    assert all(item.select_get() == (item.name in robot.objects) for item in two.objects)
+    bpy.ops.pflrm.result_delete(result="PF-LRM Statue")
+    assert scenes.results_of(two) == [robot] == [two.pflrm_result]

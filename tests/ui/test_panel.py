@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 import pytest
-from pflrm.pflrm_blender import environment, inspection, runtime, session
+from pflrm.pflrm_blender import environment, history, inspection, runtime, session
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
 from pflrm.ui import mask, menus, panel, preferences
@@ -230,6 +230,19 @@ def test_a_result_shows_cameras_and_confidence(found, result_file):
     assert [word for word in layout.record["words"] if set(word) <= {"●", "○"} and word] == ["●●●", "●●○", "●○○"]
     assert layout.record["operators"].count("pflrm.look_through") == 3
     assert {"pflrm_photo_opacity", "pflrm_result_size"} <= set(layout.record["properties"])
+
+
+def test_the_history_lists_results_newest_first(found, result_file):
+    for name in ("Robot", "Statue"):
+        made = scenes.apply_result(found, scenes.load_result(result_file), name)
+    found.pflrm_result = bpy.data.collections[made.collection]
+    history.remember(found.pflrm_result, history.snapshot(found.pflrm, poses_only=False))
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    names = [label for label in layout.record["labels"] if label.startswith("PF-LRM")]
+    assert names == ["PF-LRM Statue", "PF-LRM Robot"]
+    assert {"Standard · 3 photos · 2.5 s", "3 photos · 2.5 s"} <= set(layout.record["words"])
+    operators = layout.record["operators"]
+    assert [operators.count(f"pflrm.{name}") for name in ("use_again", "result_delete", "compare")] == [2, 2, 1]
 
 
 def test_menus(listed):
