@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -22,9 +22,11 @@ from .errors import InputError
 from .image_files import UPRIGHT, ImageContent, read_image
 from .masks import remove_background, without_specks
 
-MOST_PHOTOS = 4
+MOST_PHOTOS = 4  # that the network looks at
+MOST_OFFERED = 12  # to choose them from
 WIDEST_FOV = 170.0  # degrees; beyond, no flat photo is possible
 ASPECT_TOLERANCE = 0.01
+LOOK_SIZE, LOOK_BLUR = 64, 3.0  # pixels in which photos are compared, and within which a shift counts for little
 LEAST_OBJECT, LARGEST_OBJECT = 0.001, 0.95  # share of the photo that an object may take
 BACKGROUNDS = ("automatic", "alpha")
 MASK_REMEDY = "Give a mask image for it (white where the object is), or a photo whose background is transparent."
@@ -135,7 +137,8 @@ def load_photos(
     focal_35mm: float | None = None,
     fov: float | None = None,
 ) -> list[Photo]:
-    """Read one to four photos of one object; options as in ``load_photo``, which they share.
+    """Read photos of one object; options as in ``load_photo``, which they share. Of more than four, those four come
+    back that differ most, the first one among them, which says so in its warnings.
 
     :param masks: none, or one for each photo in the same order, None where the object is found without.
     :param intrinsics_file: see ``cameras.load_intrinsics``; it must name each photo.
@@ -143,9 +146,9 @@ def load_photos(
     """
     if not paths:
         raise InputError("There are no photos.", "Give two to four photos of one object.")
-    if len(paths) > MOST_PHOTOS:
-        raise InputError(f"There are {len(paths)} photos, and at most four can be used.",
-                         "Choose the four that show the object from the most different sides.")
+    if len(paths) > MOST_OFFERED:
+        raise InputError(f"There are {len(paths)} photos, more than {MOST_OFFERED}.",
+                         "Four are enough: choose those that show the object from the most different sides.")
     check_masks(paths, masks)
     known = load_intrinsics(Path(intrinsics_file)) if intrinsics_file is not None else {}
     missing = [path for path in paths if Path(path).name not in known]
@@ -163,7 +166,26 @@ def load_photos(
                 raise InputError(f"{other.path} and {photo.path} are the same photo.",
                                  "Remove one of them: each photo must show the object from another side.")
         photos.append(photo)
-    return photos
+    return photos if len(photos) <= MOST_PHOTOS else _most_different(photos)
+
+
+def _most_different(photos: Sequence[Photo]) -> list[Photo]:
+    """Four photos in their order: the first, and each time the one that is least like those chosen before."""
+    looks = np.stack([_look(photo) for photo in photos])
+    distances = np.abs(looks[:, None] - looks[None]).mean(axis=(2, 3, 4))  # (N, N)
+    chosen = [0]
+    while len(chosen) < MOST_PHOTOS:
+        chosen.append(int(distances[:, chosen].min(axis=1).argmax()))
+    first, *others = (photos[index] for index in sorted(chosen))
+    names = ", ".join(photo.path.name for photo in (first, *others))
+    word = f"Of {len(photos)} photos the four that differ most were used: {names}."
+    return [replace(first, warnings=(word, *first.warnings)), *others]
+
+
+def _look(photo: Photo) -> np.ndarray:
+    """(S, S, 4) what a photo shows of the object, small and soft: colours over black, and the outline."""
+    image = canonical_view(photo, LOOK_SIZE).image
+    return cv2.GaussianBlur(np.dstack([image[..., :3] * image[..., 3:], image[..., 3]]), (0, 0), LOOK_BLUR)
 
 
 def check_masks(paths: Sequence[Path], masks: Sequence[Path | None]) -> None:

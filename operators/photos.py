@@ -12,7 +12,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntPropert
 
 from ..pflrm_blender import session
 from ..pflrm_blender.photo_images import path_for_file
-from ..pflrm_blender.properties import MOST_PHOTOS, path_of, photos_in_use
+from ..pflrm_blender.properties import MOST_OFFERED, path_of, photos_in_use
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif")
 
@@ -81,7 +81,7 @@ def paths_in(text: str) -> list[Path]:
 
 
 def add_photos(operator: bpy.types.Operator, context: bpy.types.Context, paths: Sequence[Path]) -> set[str]:
-    """Add those files to the list that are photos and not in it yet; beyond the most that a run takes, switched off."""
+    """Add those files to the list that are photos and not in it yet; more than a run can choose from, switched off."""
     properties = context.scene.pflrm
     known = {path_of(photo) for photo in properties.photos}
     new = [path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file() and path not in known]
@@ -93,11 +93,11 @@ def add_photos(operator: bpy.types.Operator, context: bpy.types.Context, paths: 
         photo = properties.photos.add()
         photo.name = path.stem
         photo.filepath = path_for_file(path)
-        photo.enabled = in_use < MOST_PHOTOS
+        photo.enabled = in_use < MOST_OFFERED
     properties.active_photo = len(properties.photos) - 1
     session.redraw()  # a drop onto the viewport alone does not draw the panel again
     if not all(photo.enabled for photo in properties.photos):
-        operator.report({"WARNING"}, f"{MOST_PHOTOS} photos are the most: the others are switched off")
+        operator.report({"WARNING"}, f"{MOST_OFFERED} photos are the most: the others are switched off")
     return {"FINISHED"}
 
 

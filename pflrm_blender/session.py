@@ -23,7 +23,7 @@ from . import history, job, showing, texture
 from . import scene as scenes
 from .api import default_name
 from .errors import PflrmError
-from .properties import MOST_PHOTOS, machine, path_of, photos_in_use
+from .properties import MOST_OFFERED, MOST_PHOTOS, machine, path_of, photos_in_use
 
 _INTERVAL = 0.1  # seconds between two looks at the worker
 _FIRST_ESTIMATE = 0.05  # share of the run after which the remaining time can be told
@@ -90,8 +90,8 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
     if not photos:
         remedy = f"Add two to {MOST_PHOTOS} photos of one object."
         raise PflrmError("input", "There are no photos to work from.", remedy)
-    if len(photos) > MOST_PHOTOS:
-        message = f"{len(photos)} photos are in use, but {MOST_PHOTOS} are the most."
+    if len(photos) > MOST_OFFERED:
+        message = f"{len(photos)} photos are in use, but {MOST_OFFERED} are the most."
         raise PflrmError("input", message, "Switch off or remove those that show the least of the object.")
     if poses_only and len(photos) == 1:
         raise PflrmError("input", "One photo has no other camera to place.", "Add another photo of the object.")

@@ -105,7 +105,7 @@ def lenses_of(*names: str, width: int = 96) -> str:
 
 CASES: dict[str, Callable[[Desk], Case]] = {
     "no photo": lambda desk: Case([], "no photo"),
-    "too many photos": lambda desk: Case([draw(desk.folder / f"{i}.png", "red") for i in range(5)], "5 photos"),
+    "too many photos": lambda desk: Case([draw(desk.folder / f"{i}.png", "red") for i in range(13)], "13 photos"),
     "missing": lambda desk: Case([desk.good[0], desk.folder / "missing.png"], "missing.png"),
     "folder": lambda desk: Case([desk.good[0], desk.folder], desk.folder.name),
     "empty": lambda desk: desk.with_bad("empty.jpg", b""),

@@ -7,7 +7,7 @@ import bpy
 from ..pflrm_blender import alternatives, arranging, environment, history, inspection, masks, session
 from ..pflrm_blender import scene as scenes
 from ..pflrm_blender.errors import PflrmError
-from ..pflrm_blender.properties import MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
+from ..pflrm_blender.properties import MOST_OFFERED, MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
 from . import thumbnails
 from .text import paragraph
 
@@ -55,9 +55,12 @@ def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     row.menu("PFLRM_MT_photos", text="", icon="DOWNARROW_HLT")
     if used == 1:
         paragraph(layout, context, "One photo gives a shape, but no other cameras.", "INFO")
-    elif used > MOST_PHOTOS:
-        words = f"{used} photos are in use, but {MOST_PHOTOS} are the most: switch some off."
+    elif used > MOST_OFFERED:
+        words = f"{used} photos are in use, but {MOST_OFFERED} are the most: switch some off."
         paragraph(layout, context, words, "ERROR")
+    elif used > MOST_PHOTOS:
+        words = f"Of {used} photos the run uses the reference and the {MOST_PHOTOS - 1} that differ most."
+        paragraph(layout, context, words, "INFO")
     for photo in properties.photos:
         words, icon = _word_about(photo)
         if words:

@@ -166,13 +166,28 @@ def photo_set(folder, count):
 
 
 def test_one_to_four_photos(tmp_path):
-    paths = photo_set(tmp_path, 5)
+    paths = photo_set(tmp_path, 4)
     for count in (1, 2, 4):
         assert [photo.path for photo in load_photos(paths[:count])] == paths[:count]
-    with pytest.raises(InputError, match="There are 5 photos, and at most four"):
-        load_photos(paths)
+    with pytest.raises(InputError, match="There are 13 photos, more than 12"):
+        load_photos((paths * 4)[:13])
     with pytest.raises(InputError, match="no photos"):
         load_photos([])
+
+
+def test_of_many_photos_those_that_differ_most_are_used_and_named(tmp_path):
+    """Three looks of an object, one of them from nearly the same place four times."""
+    paths = []
+    red, green, blue = (220, 0, 0), (0, 220, 0), (0, 0, 220)
+    for index, (colour, shift) in enumerate([(red, 0), (red, 1), (blue, 0), (red, 2), (green, 0), (red, 9)]):
+        rgba = np.dstack([picture(), object_alpha()])
+        rgba[20 + shift:40, 20:40, :3] = colour
+        paths.append(tmp_path / f"{index}.png")
+        Image.fromarray(rgba).save(paths[-1])
+    chosen = load_photos(paths)
+    assert [photo.path.stem for photo in chosen] == ["0", "2", "4", "5"]
+    assert chosen[0].warnings == ("Of 6 photos the four that differ most were used: 0.png, 2.png, 4.png, 5.png.",)
+    assert not chosen[1].warnings
 
 
 def test_identical_photos_are_refused(tmp_path):

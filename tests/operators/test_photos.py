@@ -29,11 +29,11 @@ class TestAdd:
         assert bpy.ops.pflrm.photos_add(directory=str(tmp_path), files=files) == {"CANCELLED"}
         assert names(listed) == ["front", "left", "back"]
 
-    def test_beyond_four_they_are_switched_off(self, listed, photos, tmp_path):
-        for number in range(3):
+    def test_more_than_a_run_can_choose_from_are_switched_off(self, listed, photos, tmp_path):
+        for number in range(11):
             (tmp_path / f"more{number}.png").write_bytes(photos[0].read_bytes())
-        bpy.ops.pflrm.photos_add(directory=str(tmp_path), files=[{"name": f"more{n}.png"} for n in range(3)])
-        assert [photo.enabled for photo in listed.pflrm.photos] == [True] * 4 + [False] * 2
+        bpy.ops.pflrm.photos_add(directory=str(tmp_path), files=[{"name": f"more{n}.png"} for n in range(11)])
+        assert [photo.enabled for photo in listed.pflrm.photos] == [True] * 12 + [False] * 2
 
     def test_paths_follow_a_file_that_is_saved(self, extension, photos, tmp_path):
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))

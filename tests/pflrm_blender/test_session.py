@@ -44,7 +44,7 @@ class TestRequest:
 
     @pytest.mark.parametrize(("change", "words"), [
         (lambda scene, photos: scene.pflrm.photos.clear(), "no photos"),
-        (lambda scene, photos: add(scene, photos), "6 photos are in use, but 4 are the most"),
+        (lambda scene, photos: add(scene, photos * 4), "15 photos are in use, but 12 are the most"),
         (lambda scene, photos: photos[1].unlink(), "left.png is not there"),
     ])  # fmt: skip
     def test_what_is_missing_is_said_in_words(self, extension, photos, change, words):

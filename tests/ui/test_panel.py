@@ -143,6 +143,18 @@ def test_what_is_missing_is_said_in_its_place(listed, photos, monkeypatch):
     assert "pflrm.set_up" in layout.record["operators"]
 
 
+@pytest.mark.parametrize(("count", "words"), [
+    (4, ""), (7, "Of 7 photos the run uses the reference and the 3 that differ most."), (13, "13 photos are in use"),
+])  # fmt: skip
+def test_more_than_four_photos(found, photos, count, words):
+    for number in range(count):
+        photo = found.pflrm.photos.add()
+        photo.name, photo.filepath = f"{number}", str(photos[0])
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert words in layout.words()
+    assert ("photos" in layout.words()) == bool(words)
+
+
 def test_each_photo_tells_what_was_found_in_it(listed, monkeypatch):
     path = listed.pflrm.photos[1].filepath
     states = {
