@@ -14,6 +14,7 @@ from .photos import OnPhoto
 
 PREVIEW_PANEL = "PFLRM_PT_mask"
 _BLENDS = {"KEEP": "ADD_ALPHA", "REMOVE": "ERASE_ALPHA"}
+_BRUSH = "PF-LRM Mask"
 _split_off: set[int] = set()  # the areas that were opened for painting
 
 
@@ -95,8 +96,9 @@ class PFLRM_OT_mask_edit(OnPhoto):
         space = area.spaces.active
         space.image = image
         space.mode = "PAINT"
-        space.show_region_header = True
-        _set_brush(context, "REMOVE")
+        space.show_region_tool_header = True
+        with context.temp_override(area=area):
+            _set_brush(context, "REMOVE")
         return {"FINISHED"}
 
 
@@ -193,11 +195,22 @@ def _size(area: bpy.types.Area) -> int:
 
 
 def _set_brush(context: bpy.types.Context, effect: str) -> bool:
-    brush = context.tool_settings.image_paint.brush
-    if brush is None:
+    paint = context.tool_settings.image_paint
+    if paint.brush is None:  # an installation without Blender's own brushes
+        _make_brush(paint)
+    if paint.brush is None:
         return False
-    brush.blend = _BLENDS[effect]
+    paint.brush.blend = _BLENDS[effect]
     return True
+
+
+def _make_brush(paint: bpy.types.ImagePaint) -> None:
+    brush = bpy.data.brushes.get(_BRUSH) or bpy.data.brushes.new(_BRUSH, mode="TEXTURE_PAINT")
+    if not paint.is_property_readonly("brush"):
+        paint.brush = brush
+    elif bpy.ops.brush.asset_activate.poll():  # since Blender 4.3 brushes are assets
+        brush.asset_mark()
+        bpy.ops.brush.asset_activate(asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{_BRUSH}")
 
 
 def _leave(context: bpy.types.Context) -> None:

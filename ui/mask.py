@@ -13,7 +13,7 @@ from . import thumbnails
 from .text import paragraph
 
 _SCALE = 12.0  # of the picture, in units of an icon
-_WIDTH = 300  # pixels at a scale of 1
+_WIDTH = 420  # pixels for its words, at a scale of 1
 
 
 class PFLRM_PT_mask(bpy.types.Panel):
@@ -24,7 +24,7 @@ class PFLRM_PT_mask(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "WINDOW"
     bl_options = {"INSTANCED"}
-    bl_ui_units_x = 15
+    bl_ui_units_x = 18
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -39,7 +39,7 @@ class PFLRM_PT_mask(bpy.types.Panel):
         if icon:
             layout.template_icon(icon_value=icon, scale=_SCALE)
         for fact in words_about(photo).split("; "):
-            paragraph(layout, context, fact, pixels=_WIDTH)
+            paragraph(layout, context, fact[:1].upper() + fact[1:], pixels=_WIDTH)
         draw_tools(layout, photo, properties.active_photo)
 
 
@@ -56,7 +56,7 @@ def draw_tools(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, index
 
 
 def draw_header(header: bpy.types.Header, context: bpy.types.Context) -> None:
-    """In the header of an image editor in which a mask is painted: the brushes, and the way back."""
+    """While a mask is painted, at the left of the tool header where there is always room: brushes and the way back."""
     if not masks.photo_of(context.space_data.image):
         return
     brush = context.tool_settings.image_paint.brush
@@ -72,11 +72,11 @@ def draw_header(header: bpy.types.Header, context: bpy.types.Context) -> None:
 
 
 def register() -> None:
-    bpy.types.IMAGE_HT_header.append(draw_header)
+    bpy.types.IMAGE_HT_tool_header.prepend(draw_header)
 
 
 def unregister() -> None:
-    bpy.types.IMAGE_HT_header.remove(draw_header)
+    bpy.types.IMAGE_HT_tool_header.remove(draw_header)
 
 
 CLASSES = (PFLRM_PT_mask,)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import bpy
 
 from ..pflrm_blender import alternatives, arranging, environment, history, inspection, masks, session
@@ -12,6 +14,7 @@ from . import thumbnails
 from .text import paragraph
 
 _THUMBNAIL_WIDTH = 110  # pixels at a scale of 1; the sidebar's width decides how many stand side by side
+_DOUBT = "QUESTION"  # the icon of a photo whose mask deserves a look
 _CONFIDENT = (0.75, 0.4, 0.1)  # a dot each
 
 
@@ -47,9 +50,10 @@ def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     columns = max(1, int(context.region.width / context.preferences.system.ui_scale / _THUMBNAIL_WIDTH))
     grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=True)
     used = 0
-    for index, photo in enumerate(properties.photos):
-        _draw_photo(grid, photo, index, reference=photo.enabled and used == 0)
-        used += photo.enabled
+    looks = [_look_at(photo) for photo in properties.photos]
+    for index, look in enumerate(looks):
+        _draw_photo(grid, look, index, reference=look.photo.enabled and used == 0)
+        used += look.photo.enabled
     row = layout.row(align=True)
     row.operator("pflrm.photos_add", text="Add Photos…", icon="ADD")
     row.menu("PFLRM_MT_photos", text="", icon="DOWNARROW_HLT")
@@ -61,64 +65,56 @@ def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     elif used > MOST_PHOTOS:
         words = f"Of {used} photos the run uses the reference and the {MOST_PHOTOS - 1} that differ most."
         paragraph(layout, context, words, "INFO")
-    for photo in properties.photos:
-        words, icon = _word_about(photo)
-        if words:
-            paragraph(layout, context, words, icon)
+    for look in looks:
+        if look.problem:
+            paragraph(layout, context, look.problem, "ERROR")
+    if any(look.photo.enabled and look.icon == _DOUBT for look in looks):
+        words = "There the object is hard to tell from its background, or cut off at the edge: look at the mask."
+        paragraph(layout, context, words, _DOUBT)
 
 
-def _word_about(photo: bpy.types.PropertyGroup) -> tuple[str, str]:
-    """What the artist should know about a photo in use, or "", and its icon."""
+class _Look(NamedTuple):
+    """What the panel shows of a photo: why a run would fail for it or "", the icon of its mask, its lens or None."""
+
+    photo: bpy.types.PropertyGroup
+    problem: str
+    icon: str
+    focal_35mm: float | None
+
+
+def _look_at(photo: bpy.types.PropertyGroup) -> _Look:
     path, state = path_of(photo), inspection.state_of(photo)
-    if not path.is_file():
-        return f"{path.name} is not there any more.", "ERROR"
     problem = photo.problem or (state.problem if state is not None else "")
-    if problem:
-        return problem.replace(str(path), path.name), "ERROR"
-    if state is None or not photo.enabled:
-        return "", "NONE"
-    if not state.sure:
-        return f"{photo.name}: the object is hard to tell from its background. Look at its mask.", "QUESTION"
-    if state.touches_border:
-        return f"{photo.name}: the object is cut off at the edge, so its camera will be less sure.", "QUESTION"
-    return "", "NONE"
+    problem = problem.replace(str(path), path.name) if path.is_file() else f"{path.name} is not there any more."
+    if masks.painted(photo) is not None:
+        icon = "BRUSH_DATA"
+    elif problem:
+        icon = "ERROR"
+    elif state is None:
+        icon = "TIME"
+    else:
+        icon = "MOD_MASK" if state.sure and not state.touches_border else _DOUBT
+    return _Look(photo, problem, icon, state.focal_35mm if state is not None else None)
 
 
-def _draw_photo(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, index: int, *, reference: bool) -> None:
+def _draw_photo(layout: bpy.types.UILayout, look: _Look, index: int, *, reference: bool) -> None:
+    photo = look.photo
     cell = layout.box().column(align=True)
+    cell.active = photo.enabled
     picture = cell.column()
-    picture.active = photo.enabled
     icon = thumbnails.icon_of(path_of(photo))
     if icon:
         picture.template_icon(icon_value=icon, scale=4.0)
     else:
         picture.label(text="", icon="FILE_IMAGE")
     row = cell.row(align=True)
-    row.active = photo.enabled
     row.label(text=photo.name, icon="SOLO_ON" if reference else "NONE")
     row.context_pointer_set("pflrm_photo", photo)
     row.menu("PFLRM_MT_photo", text="", icon="DOWNARROW_HLT")
     row = cell.row(align=True)
-    row.active = photo.enabled
-    state = inspection.state_of(photo)
-    focal = state.focal_35mm if state is not None else None
     row.alignment = "LEFT"
-    look = row.operator(
-        "pflrm.mask_preview", text=f"ƒ {focal:.0f} mm" if focal else "Mask", icon=_mask_icon(photo, state), emboss=False
-    )
-    look.index = index
-
-
-def _mask_icon(photo: bpy.types.PropertyGroup, state: inspection.PhotoState | None) -> str:
-    if masks.painted(photo) is not None:
-        return "BRUSH_DATA"
-    if photo.problem or not path_of(photo).is_file():
-        return "ERROR"
-    if state is None:
-        return "TIME"
-    if state.problem:
-        return "ERROR"
-    return "MOD_MASK" if state.sure and not state.touches_border else "QUESTION"
+    words = f"ƒ {look.focal_35mm:.0f} mm" if look.focal_35mm else "Mask"
+    row.operator("pflrm.mask_preview", text=words, icon=look.icon, emboss=False).index = index
 
 
 def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -22,7 +22,7 @@ class Recorder:
     record: dict[str, list]
 
     def __init__(self, record: dict[str, list] | None = None) -> None:
-        empty: dict[str, list] = {"words": [], "operators": [], "labels": [], "properties": [], "progress": []}
+        empty: dict[str, list] = {name: [] for name in ("words", "operators", "labels", "icons", "properties", "progress")}
         object.__setattr__(self, "record", record or empty)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -70,8 +70,8 @@ class Recorder:
     def context_pointer_set(self, name: str, data: object) -> None:
         pass
 
-    @staticmethod
-    def _icon(icon: str) -> None:
+    def _icon(self, icon: str) -> None:
+        self.record["icons"].append(icon)
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
 
     def words(self) -> str:
@@ -168,8 +168,9 @@ def test_each_photo_tells_what_was_found_in_it(listed, monkeypatch):
     assert layout.record["labels"].count("ƒ 27 mm") == 1
     words = layout.words()
     assert "No object was found in left.png." in words
-    assert "back: the object is cut off at the edge" in words
-    assert "front:" not in words
+    assert layout.record["icons"].count("ERROR") == 2  # at the photo and before the words
+    assert layout.record["icons"].count("QUESTION") == 2
+    assert "cut off at the edge" in words
 
 
 def test_the_mask_of_a_photo_can_be_seen_and_painted(listed, monkeypatch):
@@ -177,7 +178,7 @@ def test_the_mask_of_a_photo_can_be_seen_and_painted(listed, monkeypatch):
     monkeypatch.setattr(inspection, "state_of", lambda photo: state)
     layout = drawn(mask.PFLRM_PT_mask.draw)
     assert "Object cut out automatically, 20% of the picture" in layout.words()
-    assert "hard to tell" in layout.words()
+    assert "Hard to tell" in layout.words()
     assert layout.record["operators"] == ["pflrm.mask_edit"]
     image = bpy.data.images.new("back Mask", 4, 4, alpha=True)
     image["pflrm_mask_of"] = listed.pflrm.photos[2].filepath
