@@ -22,7 +22,8 @@ class Recorder:
     record: dict[str, list]
 
     def __init__(self, record: dict[str, list] | None = None) -> None:
-        empty: dict[str, list] = {name: [] for name in ("words", "operators", "labels", "icons", "properties", "progress")}
+        kinds = ("words", "operators", "labels", "icons", "properties", "progress")
+        empty: dict[str, list] = {kind: [] for kind in kinds}
         object.__setattr__(self, "record", record or empty)
 
     def __setattr__(self, name: str, value: object) -> None:
