@@ -15,7 +15,8 @@ from .photos import OnPhoto
 PREVIEW_PANEL = "PFLRM_PT_mask"
 _BLENDS = {"KEEP": "ADD_ALPHA", "REMOVE": "ERASE_ALPHA"}
 _BRUSH = "PF-LRM Mask"
-_split_off: set[int] = set()  # the areas that were opened for painting
+_BRUSH_SECONDS = 0.3  # in which Blender brings its own brush into an editor that has begun to paint
+_viewports: set[int] = set()  # the areas that were viewports before they became editors
 
 
 class _OnMask(OnPhoto):
@@ -97,8 +98,7 @@ class PFLRM_OT_mask_edit(OnPhoto):
         space.image = image
         space.mode = "PAINT"
         space.show_region_tool_header = True
-        with context.temp_override(area=area):
-            _set_brush(context, "REMOVE")
+        bpy.app.timers.register(_begin_to_remove, first_interval=_BRUSH_SECONDS)
         return {"FINISHED"}
 
 
@@ -119,7 +119,7 @@ class PFLRM_OT_mask_brush(bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        return cls.bl_rna.properties["effect"].enum_items[properties.effect].description
+        return properties.rna_type.properties["effect"].enum_items[properties.effect].description
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not _set_brush(context, self.effect):
@@ -170,28 +170,33 @@ class PFLRM_OT_mask_discard(_OnMask):
 
 
 def _editor(context: bpy.types.Context) -> bpy.types.Area | None:
-    """An image editor of this window: the largest there is, or half of the largest viewport; None without a window."""
+    """The largest image editor of this window, or else its largest viewport, as one; None without a window."""
     if bpy.app.background or context.window is None:
         return None
     areas = context.window.screen.areas
-    editors = [area for area in areas if area.type == "IMAGE_EDITOR" and area.ui_type == "IMAGE_EDITOR"]
+    editors = [area for area in areas if area.ui_type == "IMAGE_EDITOR"]
     if editors:
         return max(editors, key=_size)
     viewports = [area for area in areas if area.type == "VIEW_3D"]
     if not viewports:
         return None
-    before = {area.as_pointer() for area in areas}
-    with context.temp_override(area=max(viewports, key=_size)):
-        bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
-    area = next((area for area in areas if area.as_pointer() not in before), None)
-    if area is not None:
-        area.ui_type = "IMAGE_EDITOR"
-        _split_off.add(area.as_pointer())
+    area = max(viewports, key=_size)
+    area.ui_type = "IMAGE_EDITOR"  # Blender keeps what the viewport was, for when it is one again
+    _viewports.add(area.as_pointer())
     return area
 
 
 def _size(area: bpy.types.Area) -> int:
     return area.width * area.height
+
+
+def _begin_to_remove() -> None:
+    """Choose the brush that what was found too much is removed with."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "IMAGE_EDITOR" and masks.photo_of(area.spaces.active.image):
+                with bpy.context.temp_override(window=window, area=area):
+                    _set_brush(bpy.context, "REMOVE")
 
 
 def _set_brush(context: bpy.types.Context, effect: str) -> bool:
@@ -208,30 +213,29 @@ def _make_brush(paint: bpy.types.ImagePaint) -> None:
     brush = bpy.data.brushes.get(_BRUSH) or bpy.data.brushes.new(_BRUSH, mode="TEXTURE_PAINT")
     if not paint.is_property_readonly("brush"):
         paint.brush = brush
-    elif bpy.ops.brush.asset_activate.poll():  # since Blender 4.3 brushes are assets
+    if paint.brush is None:  # since Blender 4.3 brushes are assets
         brush.asset_mark()
         bpy.ops.brush.asset_activate(asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{_BRUSH}")
 
 
 def _leave(context: bpy.types.Context) -> None:
-    """Let the brush mix colours again, and close what was opened for painting."""
+    """Let the brush mix colours again, and give the viewports back."""
     brush = context.tool_settings.image_paint.brush
     if brush is not None and brush.blend in _BLENDS.values():
         brush.blend = "MIX"
-    if not bpy.app.background:  # later: an area must not close under the button that was clicked in it
-        bpy.app.timers.register(_close_editors, first_interval=0.0)
+    if not bpy.app.background:  # later: an area must not change under the button that was clicked in it
+        bpy.app.timers.register(_bring_viewports_back, first_interval=0.1)
     session.redraw()
 
 
-def _close_editors() -> None:
-    """Close the areas that were opened for painting and show no other image now."""
+def _bring_viewports_back() -> None:
+    """Turn the editors that were viewports into viewports again, unless they show another image now."""
     for window in bpy.context.window_manager.windows:
-        for area in list(window.screen.areas):
-            own = area.as_pointer() in _split_off and area.type == "IMAGE_EDITOR"
-            if own and area.spaces.active.image is None:
-                with bpy.context.temp_override(window=window, area=area):
-                    bpy.ops.screen.area_close()
-    _split_off.clear()
+        for area in window.screen.areas:
+            was_viewport = area.as_pointer() in _viewports and area.type == "IMAGE_EDITOR"
+            if was_viewport and area.spaces.active.image is None:
+                area.ui_type = "VIEW_3D"
+    _viewports.clear()
 
 
 CLASSES = (
