@@ -223,6 +223,8 @@ def _leave(context: bpy.types.Context) -> None:
     brush = context.tool_settings.image_paint.brush
     if brush is not None and brush.blend in _BLENDS.values():
         brush.blend = "MIX"
+    if _BRUSH in bpy.data.brushes:
+        bpy.data.brushes.remove(bpy.data.brushes[_BRUSH])
     if not bpy.app.background:  # later: an area must not change under the button that was clicked in it
         bpy.app.timers.register(_bring_viewports_back, first_interval=0.1)
     session.redraw()
