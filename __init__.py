@@ -8,9 +8,10 @@ files are the package ``pflrm``.
 def register() -> None:
     """Add the panels, operators and preferences to Blender."""
     from . import operators, ui
-    from .pflrm_blender import cli, properties, session
+    from .pflrm_blender import cli, masks, properties, session
 
     properties.register()
+    masks.register()
     session.register()
     operators.register()
     ui.register()
@@ -20,11 +21,12 @@ def register() -> None:
 def unregister() -> None:
     """Take everything away again, and stop the worker."""
     from . import operators, ui
-    from .pflrm_blender import cli, inspection, properties, session
+    from .pflrm_blender import cli, inspection, masks, properties, session
 
     cli.unregister()
     ui.unregister()
     operators.unregister()
     inspection.unregister()
     session.unregister()
+    masks.unregister()
     properties.unregister()

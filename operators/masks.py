@@ -137,9 +137,14 @@ class PFLRM_OT_mask_use(_OnMask):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         photo = context.scene.pflrm.photos[self.place(context)]
-        if masks.painted(photo) is None:
+        image = masks.painted(photo)
+        if image is None:
             self.report({"ERROR"}, f"No mask of {photo.name} is being painted")
             return {"CANCELLED"}
+        if bpy.ops.ed.undo_push.poll():  # undo comes back to the painting with all its strokes
+            image.pack()
+            with context.temp_override(area=None):  # in an image editor the step would hold strokes alone
+                bpy.ops.ed.undo_push(message="Paint Mask")
         try:
             path = masks.take(photo)
         except PflrmError as error:

@@ -1,19 +1,23 @@
 """Masks that are painted in Blender: the photo as an image whose transparency is the mask, and back to a file.
 
-The image is packed into the .blend, so that nothing is lost when the file is saved half way. Files are new each time:
-neither a mask of the artist's nor one that an earlier result was made with is ever written over.
+The image is packed into the .blend, and again whenever that is saved, so that no stroke is lost half way. Files are
+new each time: neither a mask of the artist's nor one that an earlier result was made with is ever written over.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
+from bpy.app.handlers import persistent
 
 from .errors import PflrmError
 from .photo_images import path_for_file
 from .properties import PFLRM_PG_photo, path_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FOLDER = "PF-LRM Masks"
 _OF_PHOTO = "pflrm_mask_of"  # on the image: the photo's file
@@ -45,6 +49,7 @@ def begin(photo: PFLRM_PG_photo, cutout: Path) -> bpy.types.Image:
         image = bpy.data.images.load(str(cutout), check_existing=False)
         image.name = f"{photo.name} Mask"
         image.pack()
+        image.use_fake_user = True  # it is saved although no object uses it
         image[_OF_PHOTO] = str(path_of(photo))
     return image
 
@@ -54,6 +59,8 @@ def take(photo: PFLRM_PG_photo) -> Path:
 
     :raises PflrmError: of kind input; nothing is left in the mask. Of kind failure: the file cannot be written.
     """
+    import numpy as np  # Blender's start does without it
+
     image = painted(photo)
     assert image is not None
     width, height = image.size
@@ -83,6 +90,22 @@ def discard(photo: PFLRM_PG_photo) -> None:
         photo.mask, photo.problem = "", ""
 
 
+@persistent
+def _before_save(*_: object) -> None:
+    """Blender itself does not save what was painted on a packed image."""
+    for image in bpy.data.images:
+        if photo_of(image) and image.is_dirty:
+            image.pack()
+
+
+def register() -> None:
+    bpy.app.handlers.save_pre.append(_before_save)
+
+
+def unregister() -> None:
+    bpy.app.handlers.save_pre.remove(_before_save)
+
+
 def _new_file(name: str) -> Path:
     """Beside the .blend, or in the user's own folder while there is none."""
     if bpy.data.is_saved:
@@ -98,6 +121,8 @@ def _new_file(name: str) -> Path:
 
 def _write(path: Path, alpha: np.ndarray, size: tuple[int, int]) -> None:
     """A grey picture of an alpha (H·W,), rows upwards as Blender's."""
+    import numpy as np
+
     picture = bpy.data.images.new(path.stem, *size, alpha=False)
     try:
         picture.colorspace_settings.name = "Non-Color"  # the values as they are

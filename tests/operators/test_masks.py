@@ -97,6 +97,15 @@ def test_painting_goes_on_where_it_was_left(listed):
     assert (alpha > 0.5).mean() == pytest.approx(0.125)
 
 
+def test_what_was_painted_is_saved_with_the_file(listed, tmp_path):
+    bpy.ops.pflrm.mask_edit(index=0)
+    erase(masks.painted(listed.pflrm.photos[0]), 0.5)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work.blend"))
+    alpha = np.array(masks.painted(bpy.context.scene.pflrm.photos[0]).pixels[:])[3::4]
+    assert (alpha > 0.5).mean() == pytest.approx(0.125)
+
+
 def test_discard_gives_up_the_painting_then_the_painted_mask_and_never_the_artists_own(listed, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
     photo = listed.pflrm.photos[0]
