@@ -141,10 +141,7 @@ class PFLRM_OT_mask_use(_OnMask):
         if image is None:
             self.report({"ERROR"}, f"No mask of {photo.name} is being painted")
             return {"CANCELLED"}
-        if bpy.ops.ed.undo_push.poll():  # undo comes back to the painting with all its strokes
-            image.pack()
-            with context.temp_override(area=None):  # in an image editor the step would hold strokes alone
-                bpy.ops.ed.undo_push(message="Paint Mask")
+        _keep_for_undo(context, image)
         try:
             path = masks.take(photo)
         except PflrmError as error:
@@ -166,7 +163,10 @@ class PFLRM_OT_mask_discard(_OnMask):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         photo = context.scene.pflrm.photos[self.place(context)]
-        if masks.painted(photo) is None and not masks.is_own(photo):
+        image = masks.painted(photo)
+        if image is not None:
+            _keep_for_undo(context, image)
+        elif not masks.is_own(photo):
             self.report({"ERROR"}, f"No mask was painted for {photo.name}")
             return {"CANCELLED"}
         masks.discard(photo)
@@ -221,6 +221,14 @@ def _make_brush(paint: bpy.types.ImagePaint) -> None:
     if paint.brush is None:  # since Blender 4.3 brushes are assets
         brush.asset_mark()
         bpy.ops.brush.asset_activate(asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{_BRUSH}")
+
+
+def _keep_for_undo(context: bpy.types.Context, image: bpy.types.Image) -> None:
+    """Make the painting with all its strokes a step that undo comes back to."""
+    if bpy.ops.ed.undo_push.poll():
+        image.pack()
+        with context.temp_override(area=None):  # in an image editor the step would hold strokes alone
+            bpy.ops.ed.undo_push(message="Paint Mask")
 
 
 def _leave(context: bpy.types.Context) -> None:
