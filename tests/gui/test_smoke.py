@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pflrm.tests import fake_result
+from pflrm.tests.gui.steps import STATE
 from pflrm.tests.gui.window import Window
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -64,6 +65,24 @@ with bpy.context.temp_override(window=window, area=area, region=region):
     assert window.run(names + "; print(bpy.context.scene.camera.name)") == "['Collection', 'PF-LRM Robot'] 3\nCamera"
     window.run(undo)
     assert window.run(names) == "['Collection'] 3"
+
+
+@pytest.mark.timeout(300)
+def test_a_second_click_waits_for_its_turn_and_is_a_step_of_its_own(window, photos):
+    window.run(f"""
+        for title in ("First", "Second"):
+            bpy.context.scene.pflrm.title = title
+            assert bpy.ops.pflrm.reconstruct() == {{"FINISHED"}}
+        assert [run.name for run in {STATE}.queue] == ["Second"]
+    """)
+    window.wait_for("getattr(bpy.context.scene.pflrm_result, 'name', '') == 'PF-LRM Second'")
+    names = "print([c.name for c in bpy.data.collections])"
+    assert window.run(names) == "['Collection', 'PF-LRM First', 'PF-LRM Second']"
+    window.run(VIEWPORT + """
+with bpy.context.temp_override(window=window, area=area, region=region):
+    bpy.ops.ed.undo()
+""")
+    assert window.run(names) == "['Collection', 'PF-LRM First']"
 
 
 def test_blender_finds_no_fault(window):
