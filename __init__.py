@@ -8,22 +8,22 @@ files are the package ``pflrm``.
 def register() -> None:
     """Add the panels, operators and preferences to Blender."""
     from . import operators, ui
-    from .pflrm_blender import cli, masks, properties, session
+    from .pflrm_blender import command, masks, properties, session
 
     properties.register()
     masks.register()
     session.register()
     operators.register()
     ui.register()
-    cli.register()
+    command.register()
 
 
 def unregister() -> None:
     """Take everything away again, and stop the worker."""
     from . import operators, ui
-    from .pflrm_blender import cli, inspection, masks, properties, session
+    from .pflrm_blender import command, inspection, masks, properties, session
 
-    cli.unregister()
+    command.unregister()
     ui.unregister()
     operators.unregister()
     inspection.unregister()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..pflrm_blender import arranging, history, session, showing
-from ..pflrm_blender import scene as scenes
+from ..pflrm_blender import arranging, history, results, session, showing
 from ..pflrm_blender.properties import current_result
 from .result import OnResult
 
@@ -24,7 +23,7 @@ class _OnRoot(OnResult):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not super().poll(context):
             return False
-        if scenes.root_of(current_result(context.scene)) is None:
+        if results.root_of(current_result(context.scene)) is None:
             cls.poll_message_set("The empty that carries this result was deleted")
             return False
         return True
@@ -48,7 +47,7 @@ class PFLRM_OT_turn_result(_OnRoot):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         result = current_result(context.scene)
-        arranging.turn(result, scenes.root_of(result), self.axis)
+        arranging.turn(result, results.root_of(result), self.axis)
         return {"FINISHED"}
 
 
@@ -61,7 +60,7 @@ class PFLRM_OT_drop_to_floor(_OnRoot):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         result = current_result(context.scene)
-        arranging.drop(result, scenes.root_of(result))
+        arranging.drop(result, results.root_of(result))
         return {"FINISHED"}
 
 
@@ -105,8 +104,8 @@ class PFLRM_OT_compare(_OnAnyResult):
     def execute(self, context: bpy.types.Context) -> set[str]:
         front, other = current_result(context.scene), self.chosen(context)
         if not self.result:  # from F3: the newest of the others
-            other = next((one for one in reversed(scenes.results_of(context.scene)) if one != front), front)
-        root = scenes.root_of(other)
+            other = next((one for one in reversed(results.results_of(context.scene)) if one != front), front)
+        root = results.root_of(other)
         if other == front or root is None:
             self.report({"ERROR"}, "There is no other result to compare with")
             return {"CANCELLED"}
@@ -145,7 +144,7 @@ class PFLRM_OT_result_delete(_OnAnyResult):
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         arranging.delete(scene, self.chosen(context))
-        left = scenes.results_of(scene)
+        left = results.results_of(scene)
         if current_result(scene) is None:
             scene.pflrm_result = left[-1] if left else None
         return {"FINISHED"}

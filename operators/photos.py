@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
@@ -76,6 +74,9 @@ class PFLRM_OT_photos_paste(bpy.types.Operator):
 
 def paths_in(text: str) -> list[Path]:
     """The paths of a text, one a line: plain, in quotes, or as file:// addresses."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname  # slow to import, and Blender's start does without it
+
     lines = [line.strip().strip("\"'") for line in text.splitlines()]
     return [Path(url2pathname(urlsplit(line).path) if line.startswith("file://") else line) for line in lines if line]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import IntProperty, StringProperty
 
-from ..pflrm_blender import alternatives
-from ..pflrm_blender import scene as scenes
+from ..pflrm_blender import alternatives, results
 from ..pflrm_blender.properties import current_result
 
 
@@ -22,8 +21,8 @@ class OnResult(bpy.types.Operator):
 
     def chosen(self, context: bpy.types.Context) -> bpy.types.Collection:
         """The result that ``result`` names; the one in front if it names none that there is."""
-        results = {result.name: result for result in scenes.results_of(context.scene)}
-        return results.get(getattr(self, "result", "")) or current_result(context.scene)
+        by_name = {result.name: result for result in results.results_of(context.scene)}
+        return by_name.get(getattr(self, "result", "")) or current_result(context.scene)
 
 
 class PFLRM_OT_look_through(OnResult):
@@ -47,13 +46,13 @@ class PFLRM_OT_look_through(OnResult):
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        cameras = scenes.cameras_of(current_result(context.scene))
+        cameras = results.cameras_of(current_result(context.scene))
         camera = next((camera for camera in cameras if self.camera in ("", camera.name)), None)
         if camera is None:
             self.report({"ERROR"}, f"The result has no camera {self.camera}".strip())
             return {"CANCELLED"}
         context.scene.camera = camera
-        scenes.fit_background(context.scene, camera)
+        results.fit_background(context.scene, camera)
         area = _viewport(context)
         if area is not None:
             area.spaces.active.region_3d.view_perspective = "CAMERA"
@@ -72,13 +71,13 @@ class PFLRM_OT_other_cameras(OnResult):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         result = current_result(context.scene)
-        cameras = scenes.cameras_of(result)
+        cameras = results.cameras_of(result)
         count = alternatives.count(cameras)
         if count < 2:
             self.report({"ERROR"}, "The photos of this result leave no doubt: it has but one set of cameras")
             return {"CANCELLED"}
         index = (alternatives.shown(result) + self.step) % count
-        alternatives.show(result, cameras, scenes.mesh_of(result), index)
+        alternatives.show(result, cameras, results.mesh_of(result), index)
         return {"FINISHED"}
 
 
@@ -91,7 +90,7 @@ class PFLRM_OT_match_render_size(OnResult):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        cameras = scenes.cameras_of(current_result(scene))
+        cameras = results.cameras_of(current_result(scene))
         if not cameras:
             self.report({"ERROR"}, "The result has no cameras")
             return {"CANCELLED"}
@@ -99,7 +98,7 @@ class PFLRM_OT_match_render_size(OnResult):
         scene.render.resolution_x, scene.render.resolution_y = camera["pflrm_photo_size"]
         scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
         for other in cameras:
-            scenes.fit_background(scene, other)
+            results.fit_background(scene, other)
         return {"FINISHED"}
 
 
@@ -113,8 +112,8 @@ class PFLRM_OT_camera_markers(OnResult):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        cameras = scenes.cameras_of(current_result(context.scene))
-        markers = scenes.add_markers(context.scene, cameras)
+        cameras = results.cameras_of(current_result(context.scene))
+        markers = results.add_markers(context.scene, cameras)
         if markers:
             self.report({"INFO"}, f"Frames {markers[0].frame} to {markers[-1].frame} show the photos' cameras")
         return {"FINISHED"}
@@ -133,7 +132,7 @@ class PFLRM_OT_show_colours(OnResult):
             self.report({"ERROR"}, "There is no 3D viewport to show them in")
             return {"CANCELLED"}
         shading = area.spaces.active.shading
-        mesh = scenes.mesh_of(current_result(context.scene))
+        mesh = results.mesh_of(current_result(context.scene))
         textured = mesh is not None and mesh.data.uv_layers.active is not None
         shading.type, shading.color_type = "SOLID", "TEXTURE" if textured else "VERTEX"
         return {"FINISHED"}

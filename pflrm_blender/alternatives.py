@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import bpy
-import numpy as np
 from mathutils import Matrix
 
 _MATRICES, _CONFIDENCE, _SHOWN = "pflrm_alternatives", "pflrm_alternative_confidence", "pflrm_alternative"
 
 
-def remember(camera: bpy.types.Object, matrices: Sequence[Matrix], confidence: np.ndarray) -> None:
+def remember(camera: bpy.types.Object, matrices: Sequence[Matrix], confidence: Iterable[float]) -> None:
     """Keep the K local matrices of a camera, the one it has first, and how sure each is (K,)."""
     camera[_MATRICES] = [float(value) for matrix in matrices for row in matrix for value in row]
     camera[_CONFIDENCE] = [float(value) for value in confidence]

@@ -18,7 +18,8 @@ import bpy
 from . import job, texture
 from .errors import PflrmError
 from .properties import machine
-from .scene import LEAST_FACES, Result, ResultError, apply_result, load_result
+from .results import Result, default_name
+from .scene import LEAST_FACES, ResultError, apply_result, load_result
 
 _WORKER_OPTIONS = (
     "quality", "poses_only", "device", "seed", "focal_35mm", "fov", "masks", "intrinsics", "weights",
@@ -113,14 +114,6 @@ def reconstruct(
 def place_cameras(photos: Sequence[StrPath], **arguments: Any) -> Result:
     """Cameras alone: ``reconstruct`` with ``poses_only``, and the same arguments."""
     return reconstruct(photos, poses_only=True, **arguments)
-
-
-def default_name(photos: Sequence[StrPath]) -> str:
-    """What an object is called by default: the folder its photos share, or the first photo if they share none."""
-    folders = {Path(photo).parent.name for photo in photos}
-    shared = folders.pop() if len(folders) == 1 else ""
-    words = (shared or Path(photos[0]).stem).replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
 
 
 def _absolute(path: StrPath) -> str:

@@ -5,38 +5,41 @@ from __future__ import annotations
 import math
 
 import bpy
-import numpy as np
 from mathutils import Matrix, Vector
 
-from . import scene as scenes
+from . import results
 
 _BESIDE = "pflrm_beside"  # on the root: how far it was moved for a comparison
 _GAP = 0.25  # between two results that are compared, as a share of the wider one
 
 
-def _corners(result: bpy.types.Collection) -> np.ndarray:
-    """(N, 3) world positions of the mesh's vertices, or of the cameras where there is no mesh."""
-    mesh = scenes.mesh_of(result)
+def _bounds(result: bpy.types.Collection) -> tuple[Vector, Vector]:
+    """The lowest and the highest world coordinates of the mesh, or of the cameras where there is no mesh."""
+    import numpy as np  # Blender's start does without it
+
+    mesh = results.mesh_of(result)
     if mesh is None or not len(mesh.data.vertices):
-        return np.array([camera.matrix_world.translation for camera in scenes.cameras_of(result)]).reshape(-1, 3)
-    local = np.empty(3 * len(mesh.data.vertices), np.float32)
-    mesh.data.vertices.foreach_get("co", local)
-    matrix = np.array(mesh.matrix_world)
-    return local.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+        points = np.array([camera.matrix_world.translation for camera in results.cameras_of(result)]).reshape(-1, 3)
+    else:
+        local = np.empty(3 * len(mesh.data.vertices), np.float32)
+        mesh.data.vertices.foreach_get("co", local)
+        matrix = np.array(mesh.matrix_world)
+        points = local.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+    return Vector(points.min(axis=0)), Vector(points.max(axis=0))
 
 
 def turn(result: bpy.types.Collection, root: bpy.types.Object, axis: str) -> None:
     """Turn by a quarter about a world axis ("X", "Y" or "Z") through the middle; the lowest point keeps its height."""
-    before = _corners(result)
-    middle = Vector((before.min(axis=0) + before.max(axis=0)) / 2)
+    low, high = _bounds(result)
+    middle = (low + high) / 2
     quarter = Matrix.Rotation(math.pi / 2, 4, axis)
     _move(root, Matrix.Translation(middle) @ quarter @ Matrix.Translation(-middle))
-    _lift(root, float(before[:, 2].min() - _corners(result)[:, 2].min()))
+    _lift(root, low.z - _bounds(result)[0].z)
 
 
 def drop(result: bpy.types.Collection, root: bpy.types.Object) -> None:
     """Put the lowest point at the height 0."""
-    _lift(root, -float(_corners(result)[:, 2].min()))
+    _lift(root, -_bounds(result)[0].z)
 
 
 def _lift(root: bpy.types.Object, height: float) -> None:
@@ -50,13 +53,13 @@ def _move(root: bpy.types.Object, transform: Matrix) -> None:
 
 def show_alone(scene: bpy.types.Scene, result: bpy.types.Collection) -> None:
     """Show this result and hide the others, in the viewport and in renders."""
-    for other in scenes.results_of(scene):
+    for other in results.results_of(scene):
         other.hide_viewport = other.hide_render = other != result
 
 
 def stands_beside(result: bpy.types.Collection) -> bool:
     """Whether ``put_beside`` has moved this result."""
-    root = scenes.root_of(result)
+    root = results.root_of(result)
     return root is not None and _BESIDE in root
 
 
@@ -65,14 +68,11 @@ def put_beside(front: bpy.types.Collection, other: bpy.types.Collection, root: b
     for result in (front, other):
         result.hide_viewport = result.hide_render = False
     bpy.context.view_layer.update()
-    here, there = _corners(front), _corners(other)
-    width = max(float(np.ptp(corners[:, 0])) for corners in (here, there))
-    step = np.array([
-        here[:, 0].max() + _GAP * width - there[:, 0].min(),
-        here[:, 1].mean() - there[:, 1].mean(),
-        here[:, 2].min() - there[:, 2].min(),
-    ])
-    root[_BESIDE] = step.tolist()
+    (low, high), (other_low, other_high) = _bounds(front), _bounds(other)
+    gap = _GAP * max(high.x - low.x, other_high.x - other_low.x)
+    middle, other_middle = (low + high) / 2, (other_low + other_high) / 2
+    step = Vector((high.x + gap - other_low.x, middle.y - other_middle.y, low.z - other_low.z))
+    root[_BESIDE] = step
     _move(root, Matrix.Translation(step))
 
 
@@ -88,10 +88,10 @@ def delete(scene: bpy.types.Scene, result: bpy.types.Collection) -> None:
 
     What the artist put into the collection moves to the scene; photos that others use stay.
     """
-    cameras = scenes.cameras_of(result)
+    cameras = results.cameras_of(result)
     for marker in [marker for marker in scene.timeline_markers if marker.camera in cameras]:
         scene.timeline_markers.remove(marker)
-    made = {*cameras, scenes.root_of(result), scenes.mesh_of(result)} - {None}
+    made = {*cameras, results.root_of(result), results.mesh_of(result)} - {None}
     for item in set(result.objects) - made:
         if len(item.users_collection) == 1:
             scene.collection.objects.link(item)

@@ -11,30 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import bpy
-
 from . import batch, job, output, report, runtime
 from .api import OPTIONS, reconstruct
 from .errors import PflrmError
 from .properties import machine
 
-COMMAND = "pflrm"
 EPILOG = "Exit codes: 0 done, 2 wrong input, 3 runtime missing or broken, 4 out of memory, 130 cancelled, 1 other."
 WEIGHTS = runtime.EXTENSION / "core" / "weights"
-
-_handles: list[object] = []
-
-
-def register() -> None:
-    """Make the command known to Blender."""
-    _handles.append(bpy.utils.register_cli_command(COMMAND, execute))
-
-
-def unregister() -> None:
-    """Take it away; bpy 4.x as a module crashes at its exit otherwise."""
-    while _handles:
-        bpy.utils.unregister_cli_command(_handles.pop())
-
 
 def execute(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; nothing leaves through sys.exit, which would end Blender badly."""

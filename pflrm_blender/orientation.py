@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 UPRIGHT = 1
 _ORIENTATION_TAG = 0x0112

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from .orientation import UPRIGHT, read_orientation, turn_upright
 
@@ -44,6 +43,8 @@ def _check_readable(image: bpy.types.Image, path: Path) -> None:
 
 
 def _turned_copy(path: Path, orientation: int, source: str) -> bpy.types.Image:
+    import numpy as np  # Blender's start does without it
+
     stored = bpy.data.images.load(str(path), check_existing=False)
     _check_readable(stored, path)
     try:

@@ -20,7 +20,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import scene as scenes
+from . import results
 
 ROOT_PACKAGE = __package__.rpartition(".")[0]  # of the extension, as Blender names it
 MOST_PHOTOS = 4  # that a run works with
@@ -147,12 +147,12 @@ def photos_in_use(properties: PFLRM_PG_scene) -> list[PFLRM_PG_photo]:
 
 def current_result(scene: bpy.types.Scene) -> bpy.types.Collection | None:
     """The result in front of the artist, or None: a deleted one lives on in the file as long as it is pointed at."""
-    return scene.pflrm_result if scene.pflrm_result in scenes.results_of(scene) else None
+    return scene.pflrm_result if scene.pflrm_result in results.results_of(scene) else None
 
 
 def _result_root(scene: bpy.types.Scene) -> bpy.types.Object | None:
     result = current_result(scene)
-    return scenes.root_of(result) if result else None
+    return results.root_of(result) if result else None
 
 
 def _get_size(scene: bpy.types.Scene) -> float:
@@ -167,7 +167,7 @@ def _set_size(scene: bpy.types.Scene, size: float) -> None:
 
 def _backgrounds(scene: bpy.types.Scene) -> list[bpy.types.CameraBackgroundImage]:
     result = current_result(scene)
-    cameras = scenes.cameras_of(result) if result else []
+    cameras = results.cameras_of(result) if result else []
     return [background for camera in cameras for background in camera.data.background_images]
 
 

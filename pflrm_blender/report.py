@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tomllib
 
 import bpy
 
@@ -14,6 +13,8 @@ from .properties import machine
 
 def version() -> str:
     """The extension's version, from its manifest."""
+    import tomllib  # Blender's start does without it
+
     manifest = runtime.EXTENSION / "blender_manifest.toml"
     return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
 

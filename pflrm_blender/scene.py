@@ -25,6 +25,7 @@ import numpy as np
 from mathutils import Matrix
 
 from . import alternatives, photo_images, texture
+from .results import Result, add_markers, fit_background
 
 COLOUR_ATTRIBUTE = "Color"
 LEAST_FACES = 4  # of a closed mesh: a tetrahedron
@@ -68,17 +69,6 @@ class ResultData:
     alternatives: np.ndarray | None = None
     alternative_confidence: np.ndarray | None = None
     symmetry: str = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    """The names of what a run made in the file, and what the artist should know."""
-
-    collection: str
-    root: str
-    cameras: tuple[str, ...]
-    mesh: str | None
-    warnings: tuple[str, ...]
 
 
 def load_result(path: Path) -> ResultData:
@@ -146,61 +136,6 @@ def apply_result(
     except BaseException:
         builder.take_back()
         raise
-
-
-def results_of(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
-    """The collections that runs made in this scene, oldest first."""
-    return sorted(
-        (collection for collection in scene.collection.children_recursive if "pflrm_run" in collection),
-        key=lambda collection: collection["pflrm_run"],
-    )
-
-
-def cameras_of(collection: bpy.types.Collection) -> list[bpy.types.Object]:
-    """The cameras of a result in the order of its photos."""
-    cameras = [item for item in collection.objects if item.type == "CAMERA" and "pflrm_photo" in item]
-    return sorted(cameras, key=lambda camera: camera.get("pflrm_index", 0))
-
-
-def root_of(collection: bpy.types.Collection) -> bpy.types.Object | None:
-    """The empty that carries a result, unless the artist deleted it."""
-    return next((item for item in collection.objects if "pflrm_extent" in item), None)
-
-
-def mesh_of(collection: bpy.types.Collection) -> bpy.types.Object | None:
-    """The mesh of a result, if it has one."""
-    return next((item for item in collection.objects if item.type == "MESH"), None)
-
-
-def faces_of(mesh: bpy.types.Object) -> int:
-    """How many faces of a result's mesh the artist sees: those that its face limit leaves."""
-    limit = next((modifier for modifier in mesh.modifiers if modifier.type == "DECIMATE"), None)
-    seen = limit.face_count if limit is not None and limit.show_viewport else 0  # 0 until it is first evaluated
-    return seen or len(mesh.data.polygons)
-
-
-def fit_background(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
-    """Make the photo span the width of the camera's frame, whatever shape the scene renders.
-
-    Blender either fits the whole photo into the frame or fills the frame with it; which of the two spans the width
-    depends on the shape of both. Call it again after the render size has changed.
-    """
-    render = scene.render
-    frame = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
-    width, height = camera["pflrm_photo_size"]
-    for background in camera.data.background_images:
-        background.frame_method = "FIT" if width / height >= frame else "CROP"
-
-
-def add_markers(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> list[bpy.types.TimelineMarker]:
-    """Mark a frame for each camera, so that the timeline switches between them; behind all markers there are."""
-    start = max((marker.frame + 1 for marker in scene.timeline_markers), default=scene.frame_start)
-    markers = []
-    for frame, camera in enumerate(cameras, start):
-        marker = scene.timeline_markers.new(camera.name, frame=frame)
-        marker.camera = camera
-        markers.append(marker)
-    return markers
 
 
 class _Builder:

@@ -11,19 +11,22 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.handlers import persistent
 
-from . import history, job, showing, texture
-from . import scene as scenes
-from .api import default_name
+from . import history, job, results, showing
 from .errors import PflrmError
 from .properties import MOST_OFFERED, MOST_PHOTOS, machine, path_of, photos_in_use
+
+if TYPE_CHECKING:  # slow to import, and Blender's start does without them
+    from concurrent.futures import Future
+
+    from .scene import ResultData
+    from .texture import Texture
 
 _INTERVAL = 0.1  # seconds between two looks at the worker
 _FIRST_ESTIMATE = 0.05  # share of the run after which the remaining time can be told
@@ -56,8 +59,8 @@ class Run:
     texture_size: int = 0
     stage: str = "Starting"
     fraction: float = 0.0
-    result: scenes.ResultData | None = None  # the worker's, which waits for its texture and for Object Mode
-    texturing: Future[texture.Texture | None] | None = None
+    result: ResultData | None = None  # the worker's, which waits for its texture and for Object Mode
+    texturing: Future[Texture | None] | None = None
 
     @property
     def ready(self) -> bool:
@@ -122,7 +125,7 @@ def start(scene: bpy.types.Scene, *, poses_only: bool) -> None:
     request = build_request(properties, poses_only=poses_only)
     run = Run(
         scene_uid=scene.session_uid,
-        name=properties.title or default_name(request["photos"]),
+        name=properties.title or results.default_name(request["photos"]),
         size=properties.size,
         location=tuple(scene.cursor.location) if properties.placement == "CURSOR" else (0.0, 0.0, 0.0),
         on_floor=properties.on_floor,
@@ -198,6 +201,8 @@ def _advance(seconds: float) -> None:
     assert run is not None
     if run.result is not None:
         if run.texturing is not None:
+            from concurrent.futures import wait as wait_for
+
             wait_for([run.texturing], seconds)
         if run.ready:
             _deliver(run)
@@ -213,10 +218,12 @@ def _advance(seconds: float) -> None:
 
 def _receive(run: Run, path: Path) -> None:
     """Read the worker's result. Its file goes before the next run may begin."""
+    from .scene import ResultError, load_result
+
     failure = None
     try:
-        run.result = scenes.load_result(path)
-    except scenes.ResultError as error:
+        run.result = load_result(path)
+    except ResultError as error:
         failure = PflrmError("failure", str(error), "Run it again.")
     job.shared().clean()
     if failure is None:
@@ -227,6 +234,10 @@ def _receive(run: Run, path: Path) -> None:
 
 def _begin_texture(run: Run) -> None:
     """Project the photos on a thread, which touches no bpy, so that Blender stays usable; then deliver."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from . import texture
+
     data = run.result
     assert data is not None
     if run.texture_size and data.mesh is not None:
@@ -240,6 +251,8 @@ def _begin_texture(run: Run) -> None:
 
 def _deliver(run: Run) -> None:
     """Put the result into its scene as one step that can be undone, once the artist is in Object Mode."""
+    from .scene import apply_result
+
     scene = _scene_of(run)
     if scene is None:
         _end(Notice("WARNING", "The result was discarded, because its scene was deleted.", "Run it again."))
@@ -249,7 +262,7 @@ def _deliver(run: Run) -> None:
         return
     assert run.result is not None
     try:
-        result = scenes.apply_result(
+        result = apply_result(
             scene, run.result, run.name, size=run.size, location=run.location, on_floor=run.on_floor,
             face_limit=run.face_limit, projected=run.texturing.result() if run.texturing else None,
         )
@@ -270,7 +283,7 @@ def _deliver(run: Run) -> None:
     _end(notice)
 
 
-def _notice_for(scene: bpy.types.Scene, result: scenes.Result) -> Notice:
+def _notice_for(scene: bpy.types.Scene, result: results.Result) -> Notice:
     warnings = list(result.warnings)
     outer = showing.hidden_inside(scene, bpy.data.collections[result.collection])
     if outer is not None:

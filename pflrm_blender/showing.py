@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from mathutils import Vector
 
-from . import scene as scenes
+from . import results
 
 _AIR = 1.4
 _SEE_THROUGH = ("WIRE", "BOUNDS")
@@ -18,7 +18,7 @@ def select_only(scene: bpy.types.Scene, collection: bpy.types.Collection) -> Non
         view_layer.update()  # it may not know yet that a collection has been left out
         for item in view_layer.objects:
             item.select_set(item in chosen, view_layer=view_layer)
-        root = scenes.root_of(collection)
+        root = results.root_of(collection)
         if root is not None and root.name in view_layer.objects:
             view_layer.objects.active = root
 
@@ -28,8 +28,8 @@ def frame(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
 
     A viewport that looks through a camera stays as it is.
     """
-    mesh = scenes.mesh_of(collection)
-    points = [camera.matrix_world.translation for camera in scenes.cameras_of(collection)]
+    mesh = results.mesh_of(collection)
+    points = [camera.matrix_world.translation for camera in results.cameras_of(collection)]
     if mesh is not None:
         points += [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
     if not points:
@@ -52,7 +52,7 @@ def _viewports(scene: bpy.types.Scene) -> list[bpy.types.SpaceView3D]:
 def hidden_inside(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Object | None:
     """A visible mesh of the artist's own whose bounding box holds the whole of the result's mesh, such as the default
     cube at the world's origin; None if there is none."""
-    mesh = scenes.mesh_of(collection)
+    mesh = results.mesh_of(collection)
     if mesh is None:
         return None
     corners = [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]

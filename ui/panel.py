@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import bpy
 
-from ..pflrm_blender import alternatives, arranging, environment, history, inspection, masks, session
-from ..pflrm_blender import scene as scenes
+from ..pflrm_blender import alternatives, arranging, environment, history, inspection, masks, results, session
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import MOST_OFFERED, MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
 from . import thumbnails
@@ -204,10 +203,10 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     header.menu("PFLRM_MT_result", text="", icon="DOWNARROW_HLT")
     if body is None:
         return
-    cameras, mesh = scenes.cameras_of(result), scenes.mesh_of(result)
+    cameras, mesh = results.cameras_of(result), results.mesh_of(result)
     facts = [f"{len(cameras)} cameras" if len(cameras) != 1 else "1 camera"]
     if mesh is not None:
-        facts.append(f"{scenes.faces_of(mesh):,} faces".replace(",", " "))
+        facts.append(f"{results.faces_of(mesh):,} faces".replace(",", " "))
     facts.append(f"{result.get('pflrm_seconds', 0.0):.1f} s")
     body.label(text=" · ".join(facts))
     if mesh is not None:
@@ -233,15 +232,15 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
 
 def _draw_history(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """All results of the scene, newest first."""
-    results = scenes.results_of(context.scene)
-    if not results:
+    made = results.results_of(context.scene)
+    if not made:
         return
     header, body = layout.panel("PFLRM_PT_history", default_closed=True)
-    header.label(text=f"History ({len(results)})")
+    header.label(text=f"History ({len(made)})")
     if body is None:
         return
     front = current_result(context.scene)
-    for result in reversed(results):
+    for result in reversed(made):
         box = body.box().column(align=True)
         row = box.row(align=True)
         row.operator("pflrm.result_front", text=result.name, depress=result == front).result = result.name
@@ -256,17 +255,17 @@ def _draw_history(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
 
 def _summary(result: bpy.types.Collection) -> str:
     """How a result was made, in a line."""
-    memory, cameras = history.asked(result), scenes.cameras_of(result)
+    memory, cameras = history.asked(result), results.cameras_of(result)
     facts = [memory["options"]["quality"].capitalize()] if memory is not None else []
     facts.append(f"{len(cameras)} photos" if len(cameras) != 1 else "1 photo")
-    if scenes.mesh_of(result) is None:
+    if results.mesh_of(result) is None:
         facts.append("cameras only")
     facts.append(f"{result.get('pflrm_seconds', 0.0):.1f} s")
     return " · ".join(facts)
 
 
 def _draw_alternatives(layout: bpy.types.UILayout, context: bpy.types.Context, result: bpy.types.Collection) -> None:
-    count = alternatives.count(scenes.cameras_of(result))
+    count = alternatives.count(results.cameras_of(result))
     if count < 2:
         return
     index = alternatives.shown(result)

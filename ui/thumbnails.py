@@ -6,7 +6,6 @@ from pathlib import Path
 
 import bpy
 import bpy.utils.previews
-import numpy as np
 
 from ..pflrm_blender.orientation import UPRIGHT, read_orientation, turn_upright
 
@@ -31,6 +30,8 @@ def icon_of(path: Path) -> int:
 
 def _turn(preview: bpy.types.ImagePreview, orientation: int) -> None:
     """Turn a thumbnail. Asking for its size makes Blender read the photo now, so upright ones are not asked."""
+    import numpy as np  # Blender's start does without it
+
     width, height = preview.image_size
     pixels = np.array(preview.image_pixels_float, np.float32).reshape(height, width, 4)
     upright = turn_upright(pixels[::-1], orientation)[::-1]

@@ -4,13 +4,14 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix
+from pflrm.pflrm_blender import results
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.tests import fake_result
 
 
 def bounds(result):
     """Lowest and highest corner of the result's mesh in the world."""
-    mesh = scenes.mesh_of(result)
+    mesh = results.mesh_of(result)
     corners = np.array([mesh.matrix_world @ vertex.co for vertex in mesh.data.vertices])
     return corners.min(axis=0), corners.max(axis=0)
 
@@ -24,7 +25,7 @@ def shown(extension, result_file):
 
 def test_a_turn_keeps_the_middle_the_height_and_the_cameras_views(shown):
     result = shown.pflrm_result
-    mesh, camera = scenes.mesh_of(result), scenes.cameras_of(result)[1]
+    mesh, camera = results.mesh_of(result), results.cameras_of(result)[1]
     low, high = bounds(result)
     seen = camera.matrix_world.inverted() @ mesh.matrix_world
     bpy.ops.pflrm.turn_result(axis="X")
@@ -36,21 +37,21 @@ def test_a_turn_keeps_the_middle_the_height_and_the_cameras_views(shown):
 
 
 def test_four_turns_are_none(shown):
-    before = scenes.root_of(shown.pflrm_result).matrix_world.copy()
+    before = results.root_of(shown.pflrm_result).matrix_world.copy()
     for _ in range(4):
         bpy.ops.pflrm.turn_result(axis="Y")
-    np.testing.assert_allclose(scenes.root_of(shown.pflrm_result).matrix_world, before, atol=1e-5)
+    np.testing.assert_allclose(results.root_of(shown.pflrm_result).matrix_world, before, atol=1e-5)
 
 
 def test_drop_to_floor(shown):
-    scenes.root_of(shown.pflrm_result).matrix_world @= Matrix.Rotation(0.7, 4, "X")
+    results.root_of(shown.pflrm_result).matrix_world @= Matrix.Rotation(0.7, 4, "X")
     bpy.context.view_layer.update()
     bpy.ops.pflrm.drop_to_floor()
     assert bounds(shown.pflrm_result)[0][2] == pytest.approx(0, abs=1e-6)
 
 
 def test_without_its_root_a_result_cannot_be_turned(shown):
-    bpy.data.objects.remove(scenes.root_of(shown.pflrm_result))
+    bpy.data.objects.remove(results.root_of(shown.pflrm_result))
     assert not bpy.ops.pflrm.turn_result.poll()
     assert bpy.ops.pflrm.result_delete.poll()
 
@@ -69,7 +70,7 @@ def test_delete_takes_what_the_run_made_and_nothing_else(shown, photos, tmp_path
     assert hat.name in shown.collection.objects
     assert (len(bpy.data.meshes), len(bpy.data.cameras)) == (meshes - 1, cameras - 3)
     assert len(shown.timeline_markers) == markers - 3
-    assert [result.name for result in scenes.results_of(shown)] == [other.collection]
+    assert [result.name for result in results.results_of(shown)] == [other.collection]
     assert shown.pflrm_result.name == other.collection
 
 
@@ -95,7 +96,7 @@ def two(shown, result_file):
 
 def test_compared_results_stand_side_by_side_and_go_back(two):
     front, other = two.pflrm_result, bpy.data.collections["PF-LRM Statue"]
-    before = scenes.root_of(other).matrix_world.copy()
+    before = results.root_of(other).matrix_world.copy()
     other.hide_viewport = True
     bpy.ops.pflrm.compare(result=other.name)
     assert not other.hide_viewport
@@ -103,7 +104,7 @@ def test_compared_results_stand_side_by_side_and_go_back(two):
     assert other_low[0] > high[0]
     assert other_low[2] == pytest.approx(low[2], abs=1e-5)
     bpy.ops.pflrm.compare()  # from the search: the other one
-    np.testing.assert_allclose(scenes.root_of(other).matrix_world, before, atol=1e-5)
+    np.testing.assert_allclose(results.root_of(other).matrix_world, before, atol=1e-5)
 
 
 def test_there_is_nothing_to_compare_one_result_with(shown):
@@ -121,4 +122,4 @@ def test_a_named_result_comes_to_the_front_alone_or_goes(two):
     assert not robot.hide_viewport
     assert all(item.select_get() == (item.name in robot.objects) for item in two.objects)
     bpy.ops.pflrm.result_delete(result="PF-LRM Statue")
-    assert scenes.results_of(two) == [robot] == [two.pflrm_result]
+    assert results.results_of(two) == [robot] == [two.pflrm_result]

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from pflrm.pflrm_blender import api, job
-from pflrm.pflrm_blender import scene as scenes
+from pflrm.pflrm_blender import api, job, results
 from pflrm.pflrm_blender.errors import PflrmError
 
 pytestmark = pytest.mark.usefixtures("stub_python")
@@ -35,7 +34,7 @@ def test_place_cameras_makes_no_mesh(scene, photo):
 def test_a_face_limit_stays_live(scene, photo):
     result = api.reconstruct([photo("front")], face_limit=6)
     assert [modifier.type for modifier in bpy.data.objects[result.mesh].modifiers] == ["DECIMATE"]
-    assert scenes.faces_of(bpy.data.objects[result.mesh]) == 6
+    assert results.faces_of(bpy.data.objects[result.mesh]) == 6
     assert len(bpy.data.objects[result.mesh].data.polygons) == 8
 
 
@@ -112,6 +111,6 @@ def test_an_interrupt_cancels(scene, photo):
 
 
 def test_default_names():
-    assert api.default_name(["/photos/tin_robot/a.png", "/photos/tin_robot/b.png"]) == "Tin robot"
-    assert api.default_name([Path("/photos/one/a_cat.png"), Path("/photos/two/b.png")]) == "A cat"
-    assert api.default_name(["/a.png"]) == "A"
+    assert results.default_name(["/photos/tin_robot/a.png", "/photos/tin_robot/b.png"]) == "Tin robot"
+    assert results.default_name([Path("/photos/one/a_cat.png"), Path("/photos/two/b.png")]) == "A cat"
+    assert results.default_name(["/a.png"]) == "A"

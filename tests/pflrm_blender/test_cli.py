@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 import pytest
 from pflrm.core import cli as core_cli
-from pflrm.pflrm_blender import cli, output, runtime
+from pflrm.pflrm_blender import cli, command, output, runtime
 
 pytestmark = pytest.mark.usefixtures("stub_python", "scene")
 
@@ -327,7 +327,7 @@ def test_the_module_is_a_command(photo, tmp_path, behaviour, code):
 
 
 def test_the_command_is_known_to_blender_and_taken_away():
-    cli.register()
-    cli.unregister()
-    cli.unregister()
-    assert not cli._handles
+    command.register()
+    command.unregister()
+    command.unregister()
+    assert not command._handles

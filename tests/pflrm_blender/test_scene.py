@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Matrix, Vector
-from pflrm.pflrm_blender import photo_images
+from pflrm.pflrm_blender import photo_images, results
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.tests import fake_result
 
@@ -19,7 +19,7 @@ def contents() -> dict[str, set[str]]:
     return {kind: {item.name for item in getattr(bpy.data, kind)} for kind in kinds}
 
 
-def reprojection_error(scene: bpy.types.Scene, data: scenes.ResultData, result: scenes.Result) -> float:
+def reprojection_error(scene: bpy.types.Scene, data: scenes.ResultData, result: results.Result) -> float:
     """Largest distance in pixels between the photo's pixel of a vertex and where Blender's camera sees it.
 
     The outside oracle is Blender's own projection of the mesh's vertices, with the render set to the photo's size.
@@ -66,7 +66,7 @@ class TestCameras:
         assert left["pflrm_photo"] == str(photos[1])
         assert list(left["pflrm_photo_size"]) == [48, 64]
         assert left["pflrm_confidence"] == pytest.approx(0.55)
-        assert [camera.name for camera in scenes.cameras_of(bpy.data.collections[result.collection])] == [
+        assert [camera.name for camera in results.cameras_of(bpy.data.collections[result.collection])] == [
             "front", "left", "back",
         ]
 
@@ -82,7 +82,7 @@ class TestCameras:
         front = bpy.data.objects[result.cameras[0]]
         assert front.data.background_images[0].frame_method == "CROP"
         scene.render.resolution_x, scene.render.resolution_y = 1080, 1920
-        scenes.fit_background(scene, front)
+        results.fit_background(scene, front)
         assert front.data.background_images[0].frame_method == "FIT"
 
 
@@ -186,7 +186,7 @@ class TestFaceLimit:
         assert [modifier.type for modifier in made.modifiers] == ["DECIMATE"]
         seen = made.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
         assert 0.98 * limit <= len(seen.polygons) <= limit
-        assert scenes.faces_of(made) == len(seen.polygons)
+        assert results.faces_of(made) == len(seen.polygons)
         assert {len(polygon.vertices) for polygon in seen.polygons} == {3}
         if limit >= 200:
             colours = np.array([colour.color_srgb[:3] for colour in seen.color_attributes["Color"].data])
@@ -197,13 +197,13 @@ class TestFaceLimit:
     def test_the_artist_can_lift_it(self, scene, ball):
         made = bpy.data.objects[scenes.apply_result(scene, ball, "Ball", face_limit=200).mesh]
         made.modifiers[0].show_viewport = False
-        assert scenes.faces_of(made) == 1280
+        assert results.faces_of(made) == 1280
 
     @pytest.mark.parametrize("limit", [None, 1280, 5000])
     def test_there_is_no_modifier_where_none_is_needed(self, scene, ball, limit):
         made = bpy.data.objects[scenes.apply_result(scene, ball, "Ball", face_limit=limit).mesh]
         assert not made.modifiers
-        assert scenes.faces_of(made) == 1280
+        assert results.faces_of(made) == 1280
 
 
 class TestTheArtistsFile:
@@ -216,7 +216,7 @@ class TestTheArtistsFile:
         assert second.collection == "PF-LRM Robot.001"
         assert bpy.data.objects[first.cameras[0]].location == before
         assert not set(first.cameras) & set(second.cameras)
-        assert [run.name for run in scenes.results_of(scene)] == [first.collection, second.collection]
+        assert [run.name for run in results.results_of(scene)] == [first.collection, second.collection]
         assert len(bpy.data.images) == 3
 
     def test_an_empty_scene_gets_a_camera_and_markers(self, scene, result_file):

@@ -5,8 +5,8 @@ import time
 
 import bpy
 import pytest
+from pflrm.pflrm_blender import results, session
 from pflrm.pflrm_blender import scene as scenes
-from pflrm.pflrm_blender import session
 from pflrm.pflrm_blender.errors import PflrmError
 from pflrm.pflrm_blender.properties import current_result
 
@@ -68,7 +68,7 @@ class TestRun:
         assert extension.pflrm_result.name == "PF-LRM Robot"
         assert tuple(bpy.data.objects["PF-LRM Robot Root"].location) == (1, 2, 3)
         assert extension.pflrm_result_size == pytest.approx(0.4)
-        assert scenes.faces_of(bpy.data.objects["PF-LRM Robot"]) == 6
+        assert results.faces_of(bpy.data.objects["PF-LRM Robot"]) == 6
         assert session.state.notice.level == "WARNING"  # the worker had one
         assert "A warning from the worker." in session.state.notice.remedy
 
@@ -118,11 +118,11 @@ class TestQueue:
         assert [run.name for run in session.state.queue] == ["Two", "Three"]
         extension.pflrm.title = "Too Late"
         session.wait()
-        results = scenes.results_of(extension)
-        assert [result.name for result in results] == ["PF-LRM One", "PF-LRM Two", "PF-LRM Three"]
-        assert [scenes.faces_of(scenes.mesh_of(result)) for result in results] == [8, 6, 8]
-        assert [scenes.root_of(result).location.x for result in results] == [0, 5, 7]
-        assert extension.pflrm_result == results[-1]
+        made = results.results_of(extension)
+        assert [result.name for result in made] == ["PF-LRM One", "PF-LRM Two", "PF-LRM Three"]
+        assert [results.faces_of(results.mesh_of(result)) for result in made] == [8, 6, 8]
+        assert [results.root_of(result).location.x for result in made] == [0, 5, 7]
+        assert extension.pflrm_result == made[-1]
 
     def test_cancel_goes_on_with_the_next(self, extension, worker, photos):
         add(extension, photos)
@@ -132,7 +132,7 @@ class TestQueue:
         worker.answers(*worker.RESULT)
         session.cancel()
         session.wait()
-        assert len(scenes.results_of(extension)) == 1
+        assert len(results.results_of(extension)) == 1
         assert session.state.queue == []
 
     def test_a_failure_does_not_stop_the_others(self, extension, worker, photos, result_file):
@@ -155,7 +155,7 @@ class TestQueue:
         session.start(extension, poses_only=False)
         assert bpy.ops.pflrm.clear_queue() == {"FINISHED"}
         session.wait()
-        assert len(scenes.results_of(extension)) == 1
+        assert len(results.results_of(extension)) == 1
 
     def test_another_file_empties_it(self, extension, worker, photos):
         add(extension, photos)

@@ -4,8 +4,8 @@ import math
 
 import bpy
 import pytest
+from pflrm.pflrm_blender import results, showing
 from pflrm.pflrm_blender import scene as scenes
-from pflrm.pflrm_blender import showing
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def collection(extension, cube, result_file):
 def test_a_result_alone_is_selected_and_moves_as_one(extension, cube, collection):
     showing.select_only(extension, collection)
     assert set(bpy.context.view_layer.objects.selected) == set(collection.objects)
-    assert bpy.context.view_layer.objects.active == scenes.root_of(collection)
+    assert bpy.context.view_layer.objects.active == results.root_of(collection)
 
 
 def test_a_result_that_its_view_layer_leaves_out_is_left_alone(extension, cube, collection):
@@ -45,7 +45,7 @@ def test_a_result_comes_into_view_whole(extension, collection, viewport):
     viewport.region_3d.view_perspective = "PERSP"
     viewport.region_3d.view_location = (50.0, 0.0, 0.0)
     showing.frame(extension, collection)
-    points = [camera.matrix_world.translation for camera in scenes.cameras_of(collection)]
+    points = [camera.matrix_world.translation for camera in results.cameras_of(collection)]
     half_angle = math.atan(36 / viewport.lens)  # across the longer side of a viewport, whose sensor is 72 mm wide
     for point in points:
         away = (point - viewport.region_3d.view_location).length
@@ -78,5 +78,5 @@ def test_what_shows_some_of_a_result_does_not_hide_it(extension, cube, collectio
 
 
 def test_cameras_alone_are_hidden_by_nothing(extension, cube, collection):
-    bpy.data.objects.remove(scenes.mesh_of(collection))
+    bpy.data.objects.remove(results.mesh_of(collection))
     assert showing.hidden_inside(extension, collection) is None

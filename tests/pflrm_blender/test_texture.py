@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pflrm.pflrm_blender import results, session, texture
 from pflrm.pflrm_blender import scene as scenes
-from pflrm.pflrm_blender import session, texture
 from pflrm.tests import fake_result
 
 from . import solids
@@ -197,7 +197,7 @@ class TestRun:
     def test_the_choice_is_kept(self, extension, start, choice, size):
         start(choice)
         session.wait()
-        mesh = scenes.mesh_of(extension.pflrm_result).data
+        mesh = results.mesh_of(extension.pflrm_result).data
         assert bool(mesh.uv_layers) == bool(size)
         if size:
             assert tuple(_image(mesh).size) == (size, size)
@@ -209,5 +209,5 @@ class TestRun:
         assert session.state.run.stage == texture.STAGE
         session.cancel()
         assert session.state.run is None
-        assert not scenes.results_of(extension)
+        assert not results.results_of(extension)
         assert not len(bpy.data.images)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import bpy
@@ -51,3 +53,11 @@ def test_sentences_are_broken_to_the_panels_width(extension):
     assert max(len(text) for text, _ in lines) < 40
     assert " ".join(text for text, _ in lines) == "One photo gives a shape, but no other cameras. Add one."
     assert [icon for _, icon in lines] == ["INFO"] + ["BLANK1"] * (len(lines) - 1)
+
+
+def test_blenders_start_imports_nothing_slow():
+    """``None`` among the modules makes an import of that name fail."""
+    slow = ["numpy", "torch", "urllib.request", "concurrent.futures", "tomllib"]
+    program = f"import bpy, sys; sys.modules |= dict.fromkeys({slow}); import pflrm; pflrm.register(); print('done')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "done" in done.stdout, done.stderr
