@@ -1,6 +1,7 @@
 """Draw what a .blend made by pflrm holds: ``python demo/preview.py SCENE.blend PICTURE.png``.
 
-Above, each photo with the outline of the mesh as its predicted camera sees it; below, the mesh from three sides.
+Above, each photo with the outline of the mesh as its predicted camera sees it, and the cameras around the object from
+above; below, the mesh with its texture from three sides, and in clay.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from mathutils import Matrix, Vector
 
 TILE = 384  # pixels
 OUTLINE = (40, 60, 255)  # blue, green, red
-SIDES = (0.0, 120.0, 240.0)  # degrees around the object, from the first photo
+TEXTURED_SIDES = (0.0, 120.0, 240.0)  # degrees around the object, from the first photo
+CLAY_SIDES = (30.0, 210.0)
 SAMPLES = 16
+FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def main(blend: Path, picture: Path) -> None:
-    """Render everything that the picture shows and write it."""
+def draw(blend: Path) -> np.ndarray:
+    """The picture (H, W, 3) uint8, blue, green, red, of the only result in a file; it becomes the open file."""
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
@@ -34,13 +37,16 @@ def main(blend: Path, picture: Path) -> None:
     scene.timeline_markers.clear()  # they would switch cameras under the renders
     collection = next(c for c in bpy.data.collections if "pflrm_run" in c)
     cameras = [o for o in collection.all_objects if o.type == "CAMERA"]
-    mesh = next(o for o in collection.all_objects if o.type == "MESH")
-    above = [outlined(scene, camera) for camera in cameras]
-    below = [from_side(scene, mesh, cameras[0], degrees) for degrees in SIDES]
+    mesh = next(o for o in collection.all_objects if o.type == "MESH" and not o.hide_render)
+    above = [outlined(scene, camera) for camera in cameras] + [plan(scene, mesh, cameras)]
+    below = [from_side(scene, mesh, cameras[0], degrees) for degrees in TEXTURED_SIDES]
+    dress_in_clay(scene)
+    below += [from_side(scene, mesh, cameras[0], degrees) for degrees in CLAY_SIDES]
     rows = [np.concatenate(row, axis=1) for row in (above, below)]
     width = max(row.shape[1] for row in rows)
-    padded = [cv2.copyMakeBorder(r, 0, 0, 0, width - r.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for r in rows]
-    cv2.imwrite(str(picture), np.concatenate(padded))
+    return np.concatenate(
+        [cv2.copyMakeBorder(r, 0, 0, 0, width - r.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for r in rows]
+    )
 
 
 def light() -> bpy.types.World:
@@ -63,6 +69,49 @@ def render(scene: bpy.types.Scene, camera: bpy.types.Object, width: int, height:
         scene.render.image_settings.color_mode = "RGBA"
         bpy.ops.render.render(write_still=True)
         return cv2.imread(scene.render.filepath, cv2.IMREAD_UNCHANGED)
+
+
+def dress_in_clay(scene: bpy.types.Scene) -> None:
+    """One grey material for everything, under a light from above that shows the shape."""
+    clay = bpy.data.materials.new("Clay")
+    if clay.node_tree is None:
+        clay.use_nodes = True
+    clay.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = (0.6, 0.6, 0.6, 1)
+    clay.node_tree.nodes["Principled BSDF"].inputs["Roughness"].default_value = 0.9
+    scene.view_layers[0].material_override = clay
+    scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.55
+    sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
+    sun.data.energy, sun.data.angle = 2.0, math.radians(20)
+    sun.rotation_euler = (math.radians(40), 0, math.radians(-35))
+    scene.collection.objects.link(sun)
+
+
+def plan(scene: bpy.types.Scene, mesh: bpy.types.Object, cameras: list[bpy.types.Object]) -> np.ndarray:
+    """The object from above among its numbered cameras; the first photo's is at the bottom of the picture."""
+    centre = sum((mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box), Vector()) / 8
+    first = cameras[0].matrix_world.translation - centre
+    turn = Matrix.Rotation(-math.pi / 2 - math.atan2(first.y, first.x), 3, "Z")
+    reach = 1.3 * max((camera.matrix_world.translation - centre).xy.length for camera in cameras)
+    eye = bpy.data.objects.new("Plan", bpy.data.cameras.new("Plan"))
+    scene.collection.objects.link(eye)
+    eye.data.type, eye.data.ortho_scale, eye.data.clip_end = "ORTHO", 2 * reach, 10 * reach
+    eye.matrix_world = Matrix.Translation(centre + Vector((0, 0, 5 * reach))) @ turn.inverted().to_4x4()
+    bpy.context.view_layer.update()
+    tile = on_white(render(scene, eye, TILE, TILE))
+    bpy.data.objects.remove(eye)
+    for number, camera in enumerate(cameras, start=1):
+        place = turn @ (camera.matrix_world.translation - centre)
+        axes = turn @ camera.matrix_world.to_3x3()
+        corners = [place + axes @ Vector((side * 0.13, 0, -0.3)) * reach for side in (-1, 1)]
+        points = [pixel(point, reach) for point in (place, *corners)]
+        cv2.polylines(tile, [np.array(points)], True, OUTLINE, 2, cv2.LINE_AA)
+        cv2.putText(tile, str(number), pixel(1.1 * place, reach), FONT, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
+    return tile
+
+
+def pixel(point: Vector, reach: float) -> tuple[int, int]:
+    """Where a point relative to the centre lies in the plan."""
+    return round((1 + point.x / reach) * TILE / 2), round((1 - point.y / reach) * TILE / 2)
 
 
 def outlined(scene: bpy.types.Scene, camera: bpy.types.Object) -> np.ndarray:
@@ -113,4 +162,4 @@ def square(tile: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    cv2.imwrite(sys.argv[2], draw(Path(sys.argv[1])))
