@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-DISPLAY = ":77"
+DISPLAY = f":{100 + os.getpid() % 900}"  # its own, when tests run side by side
 SIZE = (1600, 900)
 START_SECONDS = 90.0
 ANSWER_SECONDS = 60.0
@@ -110,8 +110,8 @@ class Window:
             time.sleep(0.2)
 
     def pixels(self, left: int, top: int, width: int, height: int) -> bytes:
-        """What a part of the screen shows."""
-        part = ["-crop", f"{width}x{height}+{left}+{top}", "rgb:-"]
+        """What a part of the screen shows: its rows from the top, three bytes a pixel."""
+        part = ["-crop", f"{width}x{height}+{left}+{top}", "-depth", "8", "rgb:-"]
         command = ["chroot", str(self.root), "import", "-display", DISPLAY, "-window", "root", *part]
         return subprocess.run(command, capture_output=True, check=True).stdout
 
