@@ -225,7 +225,7 @@ class _Builder:
         self._set_lens(camera, index)
         distance = float(np.linalg.norm(world_to_camera[:3, 3])) * scale
         camera.clip_start, camera.clip_end = distance / 100, distance * 100
-        camera.display_size = distance / 5
+        camera.display_size = distance / scale / 10  # Blender draws it at the scale of the object
         made = self._make_object(collection, root, path.stem, camera, _camera_matrix(world_to_camera, lift))
         if self.data.alternatives is not None and self.data.alternative_confidence is not None:
             poses = [_camera_matrix(pose, lift) for pose in self.data.alternatives[:, index]]

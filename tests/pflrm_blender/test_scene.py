@@ -279,3 +279,12 @@ class TestFiles:
         path = fake_result.make_result(tmp_path / "r.npz", photos, warnings=np.array([{"a": 1}], dtype=object))
         with pytest.raises(scenes.ResultError):
             scenes.load_result(path)
+
+
+@pytest.mark.parametrize("size", [0.01, 30.0])
+def test_cameras_are_drawn_as_large_as_the_object_asks(scene, result_file, size):
+    result = scenes.apply_result(scene, scenes.load_result(result_file), "Robot", size=size)
+    camera = bpy.data.objects[result.cameras[0]]
+    drawn = camera.data.display_size * camera.matrix_world.to_scale().x  # as Blender draws a camera that is scaled
+    distance = (camera.matrix_world.translation - bpy.data.objects[result.root].matrix_world.translation).length
+    assert drawn == pytest.approx(distance / 10, rel=0.1)
