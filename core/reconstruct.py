@@ -15,6 +15,7 @@ import torch
 
 from .cameras import Camera, pose, reference_pose
 from .checkpoint import bundled_weights, load_checkpoint
+from .depth_points import depth_points
 from .errors import InputError, RuntimeMissingError
 from .mesh import Mesh, extract_mesh
 from .model import PFLRM, Prediction
@@ -57,6 +58,7 @@ class Reconstruction:
     ``masks``: where each photo shows the object, (H, W) float32 in [0, 1], in fewer pixels than the photo's.
     ``alternatives``: other sets of cameras that explain the photos about as well, best first, and ``symmetry`` in
     words why that may be; the mesh belongs to ``cameras``.
+    ``points``: what the network takes for the surface in each photo, see ``depth_points``; none without a depth head.
     """
 
     cameras: tuple[Camera, ...]
@@ -66,6 +68,7 @@ class Reconstruction:
     masks: tuple[np.ndarray, ...] = ()
     alternatives: tuple[tuple[Camera, ...], ...] = ()
     symmetry: str = ""
+    points: tuple[np.ndarray, ...] = ()
 
 
 @dataclass
@@ -242,9 +245,11 @@ def reconstruct(
             )
     progress("Done", 1.0)
     masks = tuple(view.photo.rgba[..., 3] for view in views)
+    depth, log_scale = own_depth(prediction)
+    points = () if depth is None or log_scale is None else depth_points(views, poses, depth, log_scale)
     cameras, *others = (photo_cameras(views, one.world_to_camera, one.confidence) for one in alternatives(hypotheses))
     return Reconstruction(
-        cameras, mesh, warnings_of(loaded), seconds, masks, tuple(others), symmetry(hypotheses)
+        cameras, mesh, warnings_of(loaded), seconds, masks, tuple(others), symmetry(hypotheses), points
     )
 
 
@@ -285,6 +290,7 @@ def save_result(path: Path, result: Reconstruction) -> None:
         "seconds_json": np.array(json.dumps(result.seconds)),
     }
     arrays |= {f"mask_{index}": np.rint(255 * mask).astype(np.uint8) for index, mask in enumerate(result.masks)}
+    arrays |= {f"points_{index}": points for index, points in enumerate(result.points)}
     if result.mesh is not None:
         arrays |= {name: getattr(result.mesh, name) for name in ("vertices", "faces", "normals", "colours")}
     with path.open("wb") as file:

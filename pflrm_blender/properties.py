@@ -135,6 +135,25 @@ class PFLRM_PG_scene(bpy.types.PropertyGroup):
     )
 
 
+class PFLRM_PG_overlay(bpy.types.PropertyGroup):
+    """What the viewports show of the result in front of the artist, over the scene."""
+
+    outlines: BoolProperty(
+        name="Outlines",
+        description="Show the outline of the object that was found in each photo, in the camera's frame",
+    )
+    errors: BoolProperty(
+        name="Errors",
+        description="Show how far the mesh misses the outlines: green lines where it fits, red ones where it is "
+        "a twentieth of the object's size away or more",
+    )
+    points: BoolProperty(
+        name="Points",
+        description="Show the surface that the network sees in each photo, as points: green where it is sure, "
+        "red where it is not. The points of cameras that are right lie on one another",
+    )
+
+
 def path_of(photo: PFLRM_PG_photo) -> Path:
     """The file of a photo, without Blender's // for the folder of the .blend."""
     return Path(bpy.path.abspath(photo.filepath))
@@ -180,10 +199,11 @@ def _set_opacity(scene: bpy.types.Scene, alpha: float) -> None:
         background.alpha = alpha
 
 
-_CLASSES = (PFLRM_PG_photo, PFLRM_PG_scene)
+_CLASSES = (PFLRM_PG_photo, PFLRM_PG_scene, PFLRM_PG_overlay)
 # Those with callbacks stand beside the group: the bpy module 4.2 crashes at exit when a property group had functions.
 _SCENE_PROPERTIES = {
     "pflrm": PointerProperty(type=PFLRM_PG_scene),
+    "pflrm_overlay": PointerProperty(type=PFLRM_PG_overlay),
     "pflrm_result": PointerProperty(
         type=bpy.types.Collection, name="Result", description="The result whose cameras are listed here",
         poll=lambda _, collection: "pflrm_run" in collection,

@@ -7,7 +7,7 @@ Results come with OpenCV cameras (x right, y down, z forward) in units of the ob
 along −z with y up. What later steps need to know is kept in custom properties, which survive without the extension:
 collection ``pflrm_run``, ``pflrm_seconds``, ``pflrm_warnings``, ``pflrm_symmetry``; root ``pflrm_extent`` (the
 object's longest side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence``
-(0 … 1).
+(0 … 1), and those of ``alternatives.py`` and ``overlay.py``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from . import alternatives, photo_images, texture
+from . import alternatives, overlay, photo_images, texture
 from .results import Result, add_markers, fit_background
 
 COLOUR_ATTRIBUTE = "Color"
@@ -54,7 +54,8 @@ class ResultData:
     ``files`` (V,) absolute paths; ``sizes`` (V, 2) width and height of the upright photos; ``intrinsics`` (V, 4) fx,
     fy, cx, cy in pixels; ``world_to_camera`` (V, 4, 4) OpenCV; ``confidence`` (V,) in [0, 1]; ``seconds`` by stage.
     ``alternatives`` (K, V, 4, 4) and ``alternative_confidence`` (K, V): sets of cameras that explain the photos about
-    as well, first the one above; ``symmetry``: in words why there are several.
+    as well, first the one above; ``symmetry``: in words why there are several. ``points``: a (N, 4) for each photo, in
+    its camera (OpenCV), and how sure each is.
     """
 
     files: tuple[Path, ...]
@@ -69,6 +70,7 @@ class ResultData:
     alternatives: np.ndarray | None = None
     alternative_confidence: np.ndarray | None = None
     symmetry: str = ""
+    points: tuple[np.ndarray, ...] = ()
 
 
 def load_result(path: Path) -> ResultData:
@@ -87,17 +89,19 @@ def load_result(path: Path) -> ResultData:
                 warnings=tuple(str(warning) for warning in arrays["warnings"]),
                 seconds=json.loads(str(arrays["seconds_json"])),
                 mesh=_read_mesh(arrays) if "vertices" in arrays else None,
-                masks=tuple(arrays[name] / np.float32(255) for name in _mask_names(arrays)),
+                masks=tuple(arrays[name] / np.float32(255) for name in _each("mask", arrays)),
                 alternatives=arrays["alternatives"].astype(np.float64) if "alternatives" in arrays else None,
                 alternative_confidence=arrays.get("alternative_confidence"),
                 symmetry=str(arrays.get("symmetry", "")),
+                points=tuple(arrays[name] for name in _each("points", arrays)),
             )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ResultError(f"The result {path} cannot be read: {error}") from error
 
 
-def _mask_names(arrays: Mapping[str, np.ndarray]) -> list[str]:
-    names = [f"mask_{index}" for index in range(len(arrays["files"]))]
+def _each(kind: str, arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """The names of what a result has for each photo; none where it lacks some."""
+    names = [f"{kind}_{index}" for index in range(len(arrays["files"]))]
     return names if all(name in arrays for name in names) else []
 
 
@@ -234,6 +238,8 @@ class _Builder:
         made["pflrm_photo"] = str(path)
         made["pflrm_photo_size"] = [int(pixels) for pixels in self.data.sizes[index]]
         made["pflrm_confidence"] = float(self.data.confidence[index])
+        masks, points = self.data.masks, self.data.points
+        overlay.remember(made, masks[index] if masks else None, points[index] if points else None)
         self._show_photo(made, path)
         return made
 

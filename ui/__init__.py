@@ -1,10 +1,11 @@
-"""What an artist sees: the panel in the sidebar of the 3D viewport, the drop of photos into it, the preferences."""
+"""What an artist sees: the panel in the sidebar of the 3D viewport, the drop of photos into it, the overlay, the
+preferences."""
 
 from __future__ import annotations
 
 import bpy
 
-from . import drop, mask, menus, panel, preferences, thumbnails
+from . import drop, mask, menus, overlay, panel, preferences, thumbnails
 
 _CLASSES = (*preferences.CLASSES, *menus.CLASSES, *drop.CLASSES, *panel.CLASSES, *mask.CLASSES)
 
@@ -14,9 +15,11 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     mask.register()
+    overlay.register()
 
 
 def unregister() -> None:
+    overlay.unregister()
     mask.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

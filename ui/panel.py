@@ -223,11 +223,26 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
         right.ui_units_x = 2.5
         right.label(text="●" * dots + "○" * (len(_CONFIDENT) - dots))
     _draw_alternatives(body, context, result)
+    _draw_overlay(body, scene, result)
     body.prop(scene, "pflrm_photo_opacity", slider=True)
     body.prop(scene, "pflrm_result_size")
     column = body.column(align=True)
     column.operator("pflrm.match_render_size", icon="OUTPUT")
     column.operator("pflrm.camera_markers", icon="MARKER_HLT")
+
+
+def _draw_overlay(layout: bpy.types.UILayout, scene: bpy.types.Scene, result: bpy.types.Collection) -> None:
+    cameras = results.cameras_of(result)
+    outlines, points = (any(known in camera for camera in cameras) for known in ("pflrm_outline", "pflrm_points"))
+    column = layout.column(align=True)
+    column.label(text="Overlay", icon="OVERLAY")
+    row = column.row(align=True)
+    for kind, known in (
+        ("outlines", outlines), ("errors", outlines and results.mesh_of(result) is not None), ("points", points),
+    ):
+        cell = row.row(align=True)
+        cell.enabled = known
+        cell.prop(scene.pflrm_overlay, kind, toggle=True)
 
 
 def _draw_history(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -51,7 +51,9 @@ class Recorder:
         self.record["labels"].append(text)
         return _Arguments({item.identifier for item in kind.properties})
 
-    def prop(self, data: Any, name: str, text: str = "", expand: bool = False, slider: bool = False) -> None:
+    def prop(
+        self, data: Any, name: str, text: str = "", expand: bool = False, slider: bool = False, toggle: bool = False
+    ) -> None:
         assert name in data.bl_rna.properties, f"{data} has no {name}"
         self.record["properties"].append(name)
 
@@ -244,6 +246,7 @@ def test_a_result_shows_cameras_and_confidence(found, result_file):
     assert [word for word in layout.record["words"] if set(word) <= {"●", "○"} and word] == ["●●●", "●●○", "●○○"]
     assert layout.record["operators"].count("pflrm.look_through") == 3
     assert {"pflrm_photo_opacity", "pflrm_result_size"} <= set(layout.record["properties"])
+    assert {"outlines", "errors", "points"} <= set(layout.record["properties"])
 
 
 def test_the_history_lists_results_newest_first(found, result_file):
