@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -267,6 +266,8 @@ def _deliver(run: Run) -> None:
             face_limit=run.face_limit, projected=run.texturing.result() if run.texturing else None,
         )
     except Exception as error:  # whatever Blender raises: the scene is as it was, and the artist must know
+        import traceback  # Blender's start does without it
+
         message = f"The result could not be put into the scene: {error}"
         _end(Notice("ERROR", message, "Copy the report and open an issue with it.", traceback.format_exc()))
         return

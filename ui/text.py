@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
 _CHARACTER = 7.0  # pixels a character takes on average at a scale of 1
@@ -17,6 +15,8 @@ def paragraph(
 
     :param pixels: the width there is at a scale of 1; that of the region if 0.
     """
+    import textwrap  # Blender's start does without it
+
     width = ((pixels or context.region.width / context.preferences.system.ui_scale) - _MARGIN) / _CHARACTER
     column = layout.column(align=True)
     column.scale_y = 0.8
