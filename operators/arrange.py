@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ..pflrm_blender import arranging, history, results, session, showing
@@ -24,7 +25,7 @@ class _OnRoot(OnResult):
         if not super().poll(context):
             return False
         if results.root_of(current_result(context.scene)) is None:
-            cls.poll_message_set("The empty that carries this result was deleted")
+            cls.poll_message_set(rpt_("The empty that carries this result was deleted"))
             return False
         return True
 
@@ -127,7 +128,8 @@ class PFLRM_OT_use_again(_OnAnyResult):
         result = self.chosen(context)
         memory = history.asked(result)
         if memory is None:
-            self.report({"ERROR"}, f"{result.name} does not know its options: it was made by a script")
+            words = rpt_("{name} does not know its options: it was made by a script")
+            self.report({"ERROR"}, words.format(name=result.name))
             return {"CANCELLED"}
         history.use_again(context.scene.pflrm, memory)
         session.redraw()

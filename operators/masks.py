@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import EnumProperty
 
 from ..pflrm_blender import inspection, masks, session
@@ -14,6 +17,11 @@ from .photos import OnPhoto
 
 PREVIEW_PANEL = "PFLRM_PT_mask"
 _BLENDS = {"KEEP": "ADD_ALPHA", "REMOVE": "ERASE_ALPHA"}
+_HOW_CUT_OUT = {
+    "alpha": n_("Object cut out by its transparency, {share:.0%} of the picture"),
+    "file": n_("Object cut out by its mask, {share:.0%} of the picture"),
+    "automatic": n_("Object cut out automatically, {share:.0%} of the picture"),
+}
 _BRUSH = "PF-LRM Mask"
 _BRUSH_SECONDS = 0.3  # in which Blender brings its own brush into an editor that has begun to paint
 _viewports: set[int] = set()  # the areas that were viewports before they became editors
@@ -43,7 +51,7 @@ class PFLRM_OT_mask_preview(OnPhoto):
         photos = context.scene.pflrm.photos
         if not 0 <= properties.index < len(photos):
             return ""
-        return f"{words_about(photos[properties.index])}.\nClick to see it"
+        return tip_("{facts}.\nClick to see it").format(facts=words_about(photos[properties.index]))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         context.scene.pflrm.active_photo = self.place(context)
@@ -60,18 +68,19 @@ def words_about(photo: bpy.types.PropertyGroup) -> str:
     """What is known about a photo, in a line of facts without a full stop."""
     state = inspection.state_of(photo)
     if state is None:
-        return "It has not been looked at yet" if path_of(photo).is_file() else "The file is not there any more"
+        there = path_of(photo).is_file()
+        return tip_("It has not been looked at yet") if there else tip_("The file is not there any more")
     if state.problem:
         return state.problem.rstrip(".")
-    how = {
-        "alpha": "cut out by its transparency", "file": "cut out by its mask", "automatic": "cut out automatically",
-    }[state.origin]
-    lens = f"{state.focal_35mm:g} mm by its EXIF" if state.focal_35mm else "not in its EXIF"
-    facts = [f"Object {how}, {state.share:.0%} of the picture", f"focal length {lens}"]
+    facts = [tip_(_HOW_CUT_OUT[state.origin]).format(share=state.share)]
+    if state.focal_35mm:
+        facts.append(tip_("focal length {millimetres:g} mm by its EXIF").format(millimetres=state.focal_35mm))
+    else:
+        facts.append(tip_("focal length not in its EXIF"))
     if not state.sure:
-        facts.append("hard to tell from its background")
+        facts.append(tip_("hard to tell from its background"))
     if state.touches_border:
-        facts.append("cut off at the edge")
+        facts.append(tip_("cut off at the edge"))
     return "; ".join(facts)
 
 
@@ -86,13 +95,14 @@ class PFLRM_OT_mask_edit(OnPhoto):
         photo = context.scene.pflrm.photos[self.place(context)]
         state = inspection.wait_for(photo) if bpy.app.background else inspection.state_of(photo)
         if masks.painted(photo) is None and (state is None or not state.cutout):
-            reason = state.problem if state is not None else f"{photo.name} has not been looked at yet: try again soon."
-            self.report({"ERROR"}, reason)
+            unknown = rpt_("{name} has not been looked at yet: try again soon").format(name=photo.name)
+            self.report({"ERROR"}, state.problem if state is not None else unknown)
             return {"CANCELLED"}
         image = masks.begin(photo, Path(state.cutout) if state is not None else Path())
         area = _editor(context)
         if area is None:
-            self.report({"INFO"}, f"Paint the mask in the image {image.name}, in any image editor")
+            words = rpt_("Paint the mask in the image {name}, in any image editor")
+            self.report({"INFO"}, words.format(name=image.name))
             return {"FINISHED"}
         space = area.spaces.active
         space.image = image
@@ -119,7 +129,7 @@ class PFLRM_OT_mask_brush(bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        return properties.rna_type.properties["effect"].enum_items[properties.effect].description
+        return tip_(properties.rna_type.properties["effect"].enum_items[properties.effect].description)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not _set_brush(context, self.effect):
@@ -139,7 +149,7 @@ class PFLRM_OT_mask_use(_OnMask):
         photo = context.scene.pflrm.photos[self.place(context)]
         image = masks.painted(photo)
         if image is None:
-            self.report({"ERROR"}, f"No mask of {photo.name} is being painted")
+            self.report({"ERROR"}, rpt_("No mask of {name} is being painted").format(name=photo.name))
             return {"CANCELLED"}
         _keep_for_undo(context, image)
         try:
@@ -148,7 +158,7 @@ class PFLRM_OT_mask_use(_OnMask):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         _leave(context)
-        self.report({"INFO"}, f"{photo.name} uses the mask {path}")
+        self.report({"INFO"}, rpt_("{name} uses the mask {file}").format(name=photo.name, file=path))
         return {"FINISHED"}
 
 
@@ -167,7 +177,7 @@ class PFLRM_OT_mask_discard(_OnMask):
         if image is not None:
             _keep_for_undo(context, image)
         elif not masks.is_own(photo):
-            self.report({"ERROR"}, f"No mask was painted for {photo.name}")
+            self.report({"ERROR"}, rpt_("No mask was painted for {name}").format(name=photo.name))
             return {"CANCELLED"}
         masks.discard(photo)
         _leave(context)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ..pflrm_blender import session
@@ -19,7 +20,7 @@ class _WithPhotos(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not context.scene.pflrm.photos:
-            cls.poll_message_set("There are no photos")
+            cls.poll_message_set(rpt_("There are no photos"))
             return False
         return True
 
@@ -98,7 +99,8 @@ def add_photos(operator: bpy.types.Operator, context: bpy.types.Context, paths: 
     properties.active_photo = len(properties.photos) - 1
     session.redraw()  # a drop onto the viewport alone does not draw the panel again
     if not all(photo.enabled for photo in properties.photos):
-        operator.report({"WARNING"}, f"{MOST_OFFERED} photos are the most: the others are switched off")
+        words = rpt_("{most} photos are the most: the others are switched off")
+        operator.report({"WARNING"}, words.format(most=MOST_OFFERED))
     return {"FINISHED"}
 
 

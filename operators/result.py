@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import IntProperty, StringProperty
 
 from ..pflrm_blender import alternatives, results
@@ -15,7 +17,7 @@ class OnResult(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if current_result(context.scene) is None:
-            cls.poll_message_set("There is no result in this scene")
+            cls.poll_message_set(rpt_("There is no result in this scene"))
             return False
         return True
 
@@ -40,16 +42,17 @@ class PFLRM_OT_look_through(OnResult):
         camera = bpy.data.objects.get(properties.camera)
         if camera is None or "pflrm_confidence" not in camera:
             return ""
-        return (
-            f"Look through the camera of {camera['pflrm_photo']}. It becomes the scene's camera.\n"
-            f"Confidence in its place: {camera['pflrm_confidence']:.0%}"
+        words = tip_(
+            "Look through the camera of {photo}. It becomes the scene's camera.\nConfidence in its place: {share:.0%}"
         )
+        return words.format(photo=camera["pflrm_photo"], share=camera["pflrm_confidence"])
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         cameras = results.cameras_of(current_result(context.scene))
         camera = next((camera for camera in cameras if self.camera in ("", camera.name)), None)
         if camera is None:
-            self.report({"ERROR"}, f"The result has no camera {self.camera}".strip())
+            words = rpt_("The result has no camera {name}") if self.camera else rpt_("The result has no cameras")
+            self.report({"ERROR"}, words.format(name=self.camera))
             return {"CANCELLED"}
         context.scene.camera = camera
         results.fit_background(context.scene, camera)
@@ -115,7 +118,8 @@ class PFLRM_OT_camera_markers(OnResult):
         cameras = results.cameras_of(current_result(context.scene))
         markers = results.add_markers(context.scene, cameras)
         if markers:
-            self.report({"INFO"}, f"Frames {markers[0].frame} to {markers[-1].frame} show the photos' cameras")
+            words = rpt_("Frames {first} to {last} show the photos' cameras")
+            self.report({"INFO"}, words.format(first=markers[0].frame, last=markers[-1].frame))
         return {"FINISHED"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..pflrm_blender import session
 from ..pflrm_blender.errors import PflrmError
@@ -15,7 +16,7 @@ class _Start(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not photos_in_use(context.scene.pflrm):
-            cls.poll_message_set("Add photos of the object first")
+            cls.poll_message_set(rpt_("Add photos of the object first"))
             return False
         return True
 
@@ -28,7 +29,8 @@ class _Start(bpy.types.Operator):
             return {"CANCELLED"}
         if not bpy.app.background:
             if session.state.queue:
-                self.report({"INFO"}, f"Waiting for its turn: {len(session.state.queue)} in the queue")
+                words = rpt_("Waiting for its turn: {count} in the queue")
+                self.report({"INFO"}, words.format(count=len(session.state.queue)))
             return {"FINISHED"}
         session.wait()
         notice = session.state.notice
@@ -67,7 +69,7 @@ class PFLRM_OT_cancel(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if session.state.run is None:
-            cls.poll_message_set("Nothing is running")
+            cls.poll_message_set(rpt_("Nothing is running"))
             return False
         return True
 
@@ -86,7 +88,7 @@ class PFLRM_OT_clear_queue(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not session.state.queue:
-            cls.poll_message_set("Nothing is waiting")
+            cls.poll_message_set(rpt_("Nothing is waiting"))
             return False
         return True
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from .errors import PflrmError
 from .photo_images import path_for_file
@@ -68,14 +69,15 @@ def take(photo: PFLRM_PG_photo) -> Path:
     image.pixels.foreach_get(pixels)
     alpha = pixels[3::4]
     if not (alpha > 0.5).any():
-        raise PflrmError("input", f"The mask of {photo.name} is empty.", "Paint the object back with Keep.")
+        message = rpt_("The mask of {name} is empty.").format(name=photo.name)
+        raise PflrmError("input", message, rpt_("Paint the object back with Keep."))
     path = _new_file(photo.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, alpha, (width, height))
     except (OSError, RuntimeError) as error:  # Blender's own saving raises the latter
-        message = f"The mask {path} cannot be written: {error}"
-        raise PflrmError("failure", message, "Save the .blend file in a folder that you may write to.") from error
+        message = rpt_("The mask {file} cannot be written: {reason}").format(file=path, reason=error)
+        raise PflrmError("failure", message, rpt_("Save the .blend file in a folder that you may write to.")) from error
     photo.mask, photo.problem = path_for_file(path), ""
     bpy.data.images.remove(image)
     return path

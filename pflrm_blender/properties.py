@@ -94,7 +94,7 @@ class PFLRM_PG_scene(bpy.types.PropertyGroup):
         precision=1,
     )
     fov: FloatProperty(
-        name="Field of View", description="Across the longer side of the photos", default=0.872665, min=0.0175,
+        name="Angle of View", description="Across the longer side of the photos", default=0.872665, min=0.0175,
         max=2.79, subtype="ANGLE",
     )
     face_limit: IntProperty(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import history, job, results, showing
 from .errors import PflrmError
@@ -90,17 +91,19 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
     """
     photos = photos_in_use(properties)
     if not photos:
-        remedy = f"Add two to {MOST_PHOTOS} photos of one object."
+        remedy = rpt_("Add two to {most} photos of one object.").format(most=MOST_PHOTOS)
         raise PflrmError("input", "There are no photos to work from.", remedy)
     if len(photos) > MOST_OFFERED:
-        message = f"{len(photos)} photos are in use, but {MOST_OFFERED} are the most."
+        message = rpt_("{count} photos are in use, but {most} are the most.")
+        message = message.format(count=len(photos), most=MOST_OFFERED)
         raise PflrmError("input", message, "Switch off or remove those that show the least of the object.")
     if poses_only and len(photos) == 1:
         raise PflrmError("input", "One photo has no other camera to place.", "Add another photo of the object.")
     for photo in photos:
         path = path_of(photo)
         if not path.is_file():
-            raise PflrmError("input", f"{path.name} is not there any more.", "Remove it, or put the file back.")
+            message = rpt_("{file} is not there any more.").format(file=path.name)
+            raise PflrmError("input", message, "Remove it, or put the file back.")
     masks = [bpy.path.abspath(photo.mask) if photo.mask else None for photo in photos]
     here = machine()
     options: dict[str, object] = {"quality": properties.quality, "poses_only": poses_only, "device": here.device}
@@ -288,11 +291,14 @@ def _notice_for(scene: bpy.types.Scene, result: results.Result) -> Notice:
     warnings = list(result.warnings)
     outer = showing.hidden_inside(scene, bpy.data.collections[result.collection])
     if outer is not None:
-        warnings.append(f"It stands inside {outer.name}, which hides it: delete or hide {outer.name}.")
+        words = rpt_("It stands inside {name}, which hides it: delete or hide {name}.")
+        warnings.append(words.format(name=outer.name))
     if scene.camera is not None and scene.camera.name not in result.cameras:
-        warnings.append(f"The scene keeps its camera {scene.camera.name}; click a photo's camera to look through it.")
+        words = rpt_("The scene keeps its camera {name}; click a photo's camera to look through it.")
+        warnings.append(words.format(name=scene.camera.name))
     level = "WARNING" if result.warnings else "INFO"
-    return Notice(level, f"{result.collection} is ready.", "\n".join(warnings), collection=result.collection)
+    ready = rpt_("{name} is ready.").format(name=result.collection)
+    return Notice(level, ready, "\n".join(warnings), collection=result.collection)
 
 
 def _fail(run: Run, error: PflrmError) -> None:

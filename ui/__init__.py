@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import bpy
 
-from . import drop, mask, menus, overlay, panel, preferences, thumbnails
+from . import drop, locale, mask, menus, overlay, panel, preferences, thumbnails
 
 _CLASSES = (*preferences.CLASSES, *menus.CLASSES, *drop.CLASSES, *panel.CLASSES, *mask.CLASSES)
 
 
 def register() -> None:
     thumbnails.register()
+    locale.register()
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     mask.register()
@@ -23,4 +24,5 @@ def unregister() -> None:
     mask.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)
+    locale.unregister()
     thumbnails.unregister()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_n as n_
 
 from ..operators.masks import PREVIEW_PANEL, words_about
 from ..pflrm_blender import inspection, masks
@@ -33,7 +34,7 @@ class PFLRM_PT_mask(bpy.types.Panel):
             return
         photo = properties.photos[properties.active_photo]
         state = inspection.state_of(photo)
-        layout.label(text=photo.name, icon="MOD_MASK")
+        layout.label(text=photo.name, icon="MOD_MASK", translate=False)
         picture = Path(state.preview) if state is not None and state.preview else path_of(photo)
         icon = thumbnails.icon_of(picture)
         if icon:
@@ -63,7 +64,8 @@ def draw_header(header: bpy.types.Header, context: bpy.types.Context) -> None:
     layout = header.layout
     row = layout.row(align=True)
     for effect, label, icon, blend in (
-        ("KEEP", "Keep", "ADD", "ADD_ALPHA"), ("REMOVE", "Remove", "REMOVE", "ERASE_ALPHA"),
+        ("KEEP", n_("Keep", "Operator"), "ADD", "ADD_ALPHA"),
+        ("REMOVE", n_("Remove", "Operator"), "REMOVE", "ERASE_ALPHA"),
     ):
         chosen = brush is not None and brush.blend == blend
         row.operator("pflrm.mask_brush", text=label, icon=icon, depress=chosen).effect = effect

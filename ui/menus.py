@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_n as n_
 
 from ..pflrm_blender.properties import path_of
 from .mask import draw_tools
@@ -25,8 +26,8 @@ class PFLRM_MT_photo(bpy.types.Menu):
         row.enabled = index > 0
         row.operator("pflrm.photo_reference", icon="SOLO_ON").index = index
         for label, direction, icon, possible in (
-            ("Move Earlier", "UP", "TRIA_UP", index > 0),
-            ("Move Later", "DOWN", "TRIA_DOWN", index < last),
+            (n_("Move Earlier", "Operator"), "UP", "TRIA_UP", index > 0),
+            (n_("Move Later", "Operator"), "DOWN", "TRIA_DOWN", index < last),
         ):
             row = layout.row()
             row.enabled = possible
@@ -63,7 +64,11 @@ class PFLRM_MT_result(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        for axis, label in (("X", "Tip Forwards"), ("Y", "Tip Sideways"), ("Z", "Turn on the Floor")):
+        for axis, label in (
+            ("X", n_("Tip Forwards", "Operator")),
+            ("Y", n_("Tip Sideways", "Operator")),
+            ("Z", n_("Turn on the Floor", "Operator")),
+        ):
             layout.operator("pflrm.turn_result", text=label, icon="LOOP_FORWARDS").axis = axis
         layout.operator("pflrm.drop_to_floor", icon="TRIA_DOWN_BAR")
         layout.separator()

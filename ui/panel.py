@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
 
 from ..pflrm_blender import alternatives, arranging, environment, history, inspection, masks, results, session
 from ..pflrm_blender.errors import PflrmError
@@ -41,7 +44,8 @@ def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     properties = context.scene.pflrm
     if not properties.photos:
         box = layout.box()
-        paragraph(box, context, f"Drop 2–{MOST_PHOTOS} photos of one object here.", "IMAGE_DATA")
+        words = iface_("Drop 2–{most} photos of one object here.").format(most=MOST_PHOTOS)
+        paragraph(box, context, words, "IMAGE_DATA")
         row = box.row()
         row.scale_y = 1.3
         row.operator("pflrm.photos_add", text="Add Photos…", icon="ADD")
@@ -59,16 +63,16 @@ def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     if used == 1:
         paragraph(layout, context, "One photo gives a shape, but no other cameras.", "INFO")
     elif used > MOST_OFFERED:
-        words = f"{used} photos are in use, but {MOST_OFFERED} are the most: switch some off."
-        paragraph(layout, context, words, "ERROR")
+        words = iface_("{count} photos are in use, but {most} are the most: switch some off.")
+        paragraph(layout, context, words.format(count=used, most=MOST_OFFERED), "ERROR")
     elif used > MOST_PHOTOS:
-        words = f"Of {used} photos the run uses the reference and the {MOST_PHOTOS - 1} that differ most."
-        paragraph(layout, context, words, "INFO")
+        words = iface_("Of {count} photos the run uses the reference and the {others} that differ most.")
+        paragraph(layout, context, words.format(count=used, others=MOST_PHOTOS - 1), "INFO")
     for look in looks:
         if look.problem:
             paragraph(layout, context, look.problem, "ERROR")
     if any(look.photo.enabled and look.icon == _DOUBT for look in looks):
-        words = "There the object is hard to tell from its background, or cut off at the edge: look at the mask."
+        words = n_("There the object is hard to tell from its background, or cut off at the edge: look at the mask.")
         paragraph(layout, context, words, _DOUBT)
 
 
@@ -84,7 +88,7 @@ class _Look(NamedTuple):
 def _look_at(photo: bpy.types.PropertyGroup) -> _Look:
     path, state = path_of(photo), inspection.state_of(photo)
     problem = photo.problem or (state.problem if state is not None else "")
-    problem = problem.replace(str(path), path.name) if path.is_file() else f"{path.name} is not there any more."
+    problem = problem.replace(str(path), path.name) if path.is_file() else _gone(path)
     if masks.painted(photo) is not None:
         icon = "BRUSH_DATA"
     elif problem:
@@ -94,6 +98,10 @@ def _look_at(photo: bpy.types.PropertyGroup) -> _Look:
     else:
         icon = "MOD_MASK" if state.sure and not state.touches_border else _DOUBT
     return _Look(photo, problem, icon, state.focal_35mm if state is not None else None)
+
+
+def _gone(path: Path) -> str:
+    return iface_("{file} is not there any more.").format(file=path.name)
 
 
 def _draw_photo(layout: bpy.types.UILayout, look: _Look, index: int, *, reference: bool) -> None:
@@ -107,13 +115,13 @@ def _draw_photo(layout: bpy.types.UILayout, look: _Look, index: int, *, referenc
     else:
         picture.label(text="", icon="FILE_IMAGE")
     row = cell.row(align=True)
-    row.label(text=photo.name, icon="SOLO_ON" if reference else "NONE")
+    row.label(text=photo.name, icon="SOLO_ON" if reference else "NONE", translate=False)
     row.context_pointer_set("pflrm_photo", photo)
     row.menu("PFLRM_MT_photo", text="", icon="DOWNARROW_HLT")
     row = cell.row(align=True)
     row.alignment = "LEFT"
-    words = f"ƒ {look.focal_35mm:.0f} mm" if look.focal_35mm else "Mask"
-    row.operator("pflrm.mask_preview", text=words, icon=look.icon, emboss=False).index = index
+    words = f"ƒ {look.focal_35mm:.0f} mm" if look.focal_35mm else iface_("Mask")
+    row.operator("pflrm.mask_preview", text=words, icon=look.icon, emboss=False, translate=False).index = index
 
 
 def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -144,7 +152,7 @@ def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         column = body.column()
         column.label(text="Masks", icon="MOD_MASK")
         for photo in properties.photos:
-            column.prop(photo, "mask", text=photo.name)
+            column.prop(photo, "mask", text=photo.name, translate=False)
 
 
 def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -152,12 +160,14 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if run is not None:
         left = None
         if not run.ready:
-            layout.progress(text=f"{run.stage}   {run.fraction:.0%}", factor=run.fraction)
+            layout.progress(
+                text=f"{iface_(run.stage)}   {run.fraction:.0%}", factor=run.fraction, translate=False
+            )
             left = run.seconds_left()
         else:
             paragraph(layout, context, "The result is ready: go to Object Mode to receive it.", "INFO")
         row = layout.row()
-        row.label(text="" if left is None else f"{left:.0f} s left")
+        row.label(text="" if left is None else iface_("{seconds:.0f} s left").format(seconds=left), translate=False)
         row.operator("pflrm.cancel", icon="X")
         _draw_queue(layout)
         return
@@ -178,7 +188,7 @@ def _draw_queue(layout: bpy.types.UILayout) -> None:
     waiting = len(session.state.queue)
     if waiting:
         row = layout.row()
-        row.label(text=f"{waiting} waiting", icon="TIME")
+        row.label(text=iface_("{count} waiting").format(count=waiting), icon="TIME", translate=False)
         row.operator("pflrm.clear_queue", icon="TRASH")
     row = layout.row(align=True)
     row.operator("pflrm.reconstruct", text="Add to Queue", icon="ADD")
@@ -199,29 +209,30 @@ def _draw_notice(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
 def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result: bpy.types.Collection) -> None:
     scene = context.scene
     header, body = layout.panel("PFLRM_PT_result")
-    header.label(text=result.name)
+    header.label(text=result.name, translate=False)
     header.menu("PFLRM_MT_result", text="", icon="DOWNARROW_HLT")
     if body is None:
         return
     cameras, mesh = results.cameras_of(result), results.mesh_of(result)
-    facts = [f"{len(cameras)} cameras" if len(cameras) != 1 else "1 camera"]
+    facts = [iface_("{count} cameras").format(count=len(cameras)) if len(cameras) != 1 else iface_("1 camera")]
     if mesh is not None:
-        facts.append(f"{results.faces_of(mesh):,} faces".replace(",", " "))
+        facts.append(iface_("{count} faces").format(count=f"{results.faces_of(mesh):,}".replace(",", " ")))
     facts.append(f"{result.get('pflrm_seconds', 0.0):.1f} s")
-    body.label(text=" · ".join(facts))
+    body.label(text=" · ".join(facts), translate=False)
     if mesh is not None:
         body.operator("pflrm.show_colours", icon="COLOR")
     column = body.column(align=True)
     for camera in cameras:
         row = column.row(align=True)
         look = row.operator(
-            "pflrm.look_through", text=camera.name, icon="OUTLINER_OB_CAMERA", depress=camera == scene.camera
+            "pflrm.look_through", text=camera.name, icon="OUTLINER_OB_CAMERA", depress=camera == scene.camera,
+            translate=False,
         )
         look.camera = camera.name
         dots = sum(camera["pflrm_confidence"] >= limit for limit in _CONFIDENT)
         right = row.row()
         right.ui_units_x = 2.5
-        right.label(text="●" * dots + "○" * (len(_CONFIDENT) - dots))
+        right.label(text="●" * dots + "○" * (len(_CONFIDENT) - dots), translate=False)
     _draw_alternatives(body, context, result)
     _draw_overlay(body, scene, result)
     body.prop(scene, "pflrm_photo_opacity", slider=True)
@@ -235,7 +246,7 @@ def _draw_overlay(layout: bpy.types.UILayout, scene: bpy.types.Scene, result: bp
     cameras = results.cameras_of(result)
     outlines, points = (any(known in camera for camera in cameras) for known in ("pflrm_outline", "pflrm_points"))
     column = layout.column(align=True)
-    column.label(text="Overlay", icon="OVERLAY")
+    column.label(text="Overlays", icon="OVERLAY")
     row = column.row(align=True)
     for kind, known in (
         ("outlines", outlines), ("errors", outlines and results.mesh_of(result) is not None), ("points", points),
@@ -251,30 +262,32 @@ def _draw_history(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     if not made:
         return
     header, body = layout.panel("PFLRM_PT_history", default_closed=True)
-    header.label(text=f"History ({len(made)})")
+    header.label(text=iface_("History ({count})").format(count=len(made)), translate=False)
     if body is None:
         return
     front = current_result(context.scene)
     for result in reversed(made):
         box = body.box().column(align=True)
         row = box.row(align=True)
-        row.operator("pflrm.result_front", text=result.name, depress=result == front).result = result.name
+        row.operator(
+            "pflrm.result_front", text=result.name, depress=result == front, translate=False
+        ).result = result.name
         row.operator("pflrm.show_alone", text="", icon="HIDE_OFF").result = result.name
         if result != front:
             beside = arranging.stands_beside(result)
             row.operator("pflrm.compare", text="", icon="ARROW_LEFTRIGHT", depress=beside).result = result.name
         row.operator("pflrm.use_again", text="", icon="LOOP_BACK").result = result.name
         row.operator("pflrm.result_delete", text="", icon="TRASH").result = result.name
-        box.label(text=_summary(result))
+        box.label(text=_summary(result), translate=False)
 
 
 def _summary(result: bpy.types.Collection) -> str:
     """How a result was made, in a line."""
     memory, cameras = history.asked(result), results.cameras_of(result)
-    facts = [memory["options"]["quality"].capitalize()] if memory is not None else []
-    facts.append(f"{len(cameras)} photos" if len(cameras) != 1 else "1 photo")
+    facts = [iface_(memory["options"]["quality"].capitalize())] if memory is not None else []
+    facts.append(iface_("{count} photos").format(count=len(cameras)) if len(cameras) != 1 else iface_("1 photo"))
     if results.mesh_of(result) is None:
-        facts.append("cameras only")
+        facts.append(iface_("cameras only"))
     facts.append(f"{result.get('pflrm_seconds', 0.0):.1f} s")
     return " · ".join(facts)
 
@@ -286,9 +299,9 @@ def _draw_alternatives(layout: bpy.types.UILayout, context: bpy.types.Context, r
     index = alternatives.shown(result)
     row = layout.row(align=True)
     row.operator("pflrm.other_cameras", text="", icon="TRIA_LEFT").step = -1
-    row.label(text=f"Cameras {index + 1} of {count}")
+    row.label(text=iface_("Cameras {index} of {count}").format(index=index + 1, count=count), translate=False)
     row.operator("pflrm.other_cameras", text="", icon="TRIA_RIGHT").step = 1
-    words = "The mesh belongs to the first cameras." if index else result.get("pflrm_symmetry", "")
+    words = n_("The mesh belongs to the first cameras.") if index else result.get("pflrm_symmetry", "")
     if words:
         paragraph(layout, context, words, "INFO")
 

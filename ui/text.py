@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 _CHARACTER = 7.0  # pixels a character takes on average at a scale of 1
 _MARGIN = 60  # pixels of the box, the icon and the panel's border
@@ -11,7 +12,7 @@ _MARGIN = 60  # pixels of the box, the icon and the panel's border
 def paragraph(
     layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE", *, pixels: float = 0.0
 ) -> None:
-    """Draw a text as lines of labels, the first with an icon.
+    """Draw a text as lines of labels, the first with an icon; what it has of known sentences, in the user's language.
 
     :param pixels: the width there is at a scale of 1; that of the region if 0.
     """
@@ -21,6 +22,6 @@ def paragraph(
     column = layout.column(align=True)
     column.scale_y = 0.8
     for sentence in words.splitlines():
-        for line in textwrap.wrap(sentence, max(20, int(width))):
-            column.label(text=line, icon=icon)
+        for line in textwrap.wrap(iface_(sentence), max(20, int(width))):
+            column.label(text=line, icon=icon, translate=False)
             icon = "BLANK1" if icon != "NONE" else "NONE"

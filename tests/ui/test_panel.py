@@ -37,12 +37,13 @@ class Recorder:
     def panel(self, idname: str, default_closed: bool = False) -> tuple[Recorder, Recorder]:
         return self._nested(), self._nested()
 
-    def label(self, text: str = "", icon: str = "NONE") -> None:
+    def label(self, text: str = "", icon: str = "NONE", translate: bool = True) -> None:
         self._icon(icon)
         self.record["words"].append(text)
 
     def operator(
-        self, idname: str, text: str = "", icon: str = "NONE", depress: bool = False, emboss: bool = True
+        self, idname: str, text: str = "", icon: str = "NONE", depress: bool = False, emboss: bool = True,
+        translate: bool = True,
     ) -> _Arguments:
         self._icon(icon)
         category, name = idname.split(".")
@@ -52,7 +53,8 @@ class Recorder:
         return _Arguments({item.identifier for item in kind.properties})
 
     def prop(
-        self, data: Any, name: str, text: str = "", expand: bool = False, slider: bool = False, toggle: bool = False
+        self, data: Any, name: str, text: str = "", expand: bool = False, slider: bool = False, toggle: bool = False,
+        translate: bool = True,
     ) -> None:
         assert name in data.bl_rna.properties, f"{data} has no {name}"
         self.record["properties"].append(name)
@@ -61,7 +63,7 @@ class Recorder:
         self._icon(icon)
         assert hasattr(bpy.types, idname)
 
-    def progress(self, text: str = "", factor: float = 0.0) -> None:
+    def progress(self, text: str = "", factor: float = 0.0, translate: bool = True) -> None:
         self.record["progress"].append((text, factor))
 
     def template_icon(self, icon_value: int, scale: float) -> None:

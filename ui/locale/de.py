@@ -1,0 +1,385 @@
+"""Deutsch, in den Wörtern von Blenders eigener Übersetzung: Masche, Sammlung, Fläche, Punkt, Ansichtsfenster."""
+
+from __future__ import annotations
+
+_OPERATORS = {
+    "Add Camera Markers": "Kameramarkierungen hinzufügen",
+    "Add Photos": "Fotos hinzufügen",
+    "Add Photos…": "Fotos hinzufügen…",
+    "Add to Queue": "In die Warteschlange",
+    "Bring Result to Front": "Ergebnis nach vorn holen",
+    "Cancel": "Abbrechen",
+    "Check": "Prüfen",
+    "Clear Photos": "Fotos entfernen",
+    "Clear Queue": "Warteschlange leeren",
+    "Compare Side by Side": "Nebeneinander vergleichen",
+    "Copy Report": "Bericht kopieren",
+    "Delete Result": "Ergebnis löschen",
+    "Discard": "Verwerfen",
+    "Discard Edited Mask": "Bearbeitete Maske verwerfen",
+    "Drop to Floor": "Auf den Boden stellen",
+    "Edit Mask": "Maske bearbeiten",
+    "Go On Painting": "Weitermalen",
+    "Keep": "Behalten",
+    "Look Through Camera": "Durch die Kamera schauen",
+    "Mask Brush": "Maskenpinsel",
+    "Match Render Size": "Rendergröße anpassen",
+    "Move Earlier": "Nach vorn schieben",
+    "Move Later": "Nach hinten schieben",
+    "Move Photo": "Foto verschieben",
+    "Other Cameras": "Andere Kameras",
+    "Paste Photos": "Fotos einfügen",
+    "Place Cameras Only": "Nur Kameras aufstellen",
+    "Preferences…": "Einstellungen…",
+    "Preview Mask": "Maske ansehen",
+    "Reconstruct": "Rekonstruieren",
+    "Remove": "Entfernen",
+    "Remove Photo": "Foto entfernen",
+    "Set Up…": "Einrichten…",
+    "Set as Reference": "Als Referenz festlegen",
+    "Show Colours": "Farben zeigen",
+    "Show Photo": "Foto zeigen",
+    "Show This Result Alone": "Nur dieses Ergebnis zeigen",
+    "Tip Forwards": "Nach vorn kippen",
+    "Tip Sideways": "Zur Seite kippen",
+    "Turn Result": "Ergebnis drehen",
+    "Turn on the Floor": "Auf dem Boden drehen",
+    "Use Edited Mask": "Bearbeitete Maske verwenden",
+    "Use These Options Again": "Diese Optionen wieder verwenden",
+}
+
+_WORDS = {
+    "1 camera": "1 Kamera",
+    "1 photo": "1 Foto",
+    "3D Cursor": "3D-Cursor",
+    "Active Photo": "Aktives Foto",
+    "Angle": "Winkel",
+    "Angle of View": "Bildwinkel",
+    "Automatic": "Automatisch",
+    "Axis": "Achse",
+    "Best": "Beste",
+    "CUDA or ROCm": "CUDA oder ROCm",
+    "Camera": "Kamera",
+    "Cameras {index} of {count}": "Kameras {index} von {count}",
+    "Device": "Gerät",
+    "Direction": "Richtung",
+    "Down": "Herunter",
+    "Draft": "Entwurf",
+    "Effect": "Effekt",
+    "Errors": "Abweichung",
+    "Face Limit": "Flächengrenze",
+    "Focal Length": "Brennweite",
+    "From Photos": "Aus den Fotos",
+    "History ({count})": "Verlauf ({count})",
+    "Keep": "Behalten",
+    "Keep Ready For": "Bereithalten für",
+    "Lens": "Linse",
+    "Mask": "Maske",
+    "Masks": "Masken",
+    "Metal": "Metal",
+    "Name": "Name",
+    "Options": "Optionen",
+    "Outlines": "Umrisse",
+    "Overlays": "Überlagerungen",
+    "PF-LRM": "PF-LRM",
+    "Photo": "Foto",
+    "Photo Opacity": "Deckkraft der Fotos",
+    "Photos": "Fotos",
+    "Photos of an Object (PF-LRM)": "Fotos eines Objekts (PF-LRM)",
+    "Place At": "Aufstellen am",
+    "Points": "Punkte",
+    "Problem": "Problem",
+    "Processor": "Prozessor",
+    "Quality": "Qualität",
+    "Remove": "Entfernen",
+    "Result": "Ergebnis",
+    "Size": "Größe",
+    "Stand on Floor": "Auf den Boden stellen",
+    "Standard": "Standard",
+    "Step": "Schritt",
+    "Texture": "Textur",
+    "Up": "Hoch",
+    "Use": "Verwenden",
+    "Use Existing Python": "Vorhandenes Python",
+    "Vertex Colours Only": "Nur Punktfarben",
+    "Weights": "Gewichtungen",
+    "World Origin": "Weltursprung",
+    "cameras only": "nur Kameras",
+    "minutes": "Minuten",
+    "{count} cameras": "{count} Kameras",
+    "{count} faces": "{count} Flächen",
+    "{count} photos": "{count} Fotos",
+    "{count} waiting": "{count} warten",
+    "{seconds:.0f} s left": "noch {seconds:.0f} s",
+}
+
+_STAGES = {
+    "Cancelling": "Wird abgebrochen",
+    "Done": "Fertig",
+    "Extracting Surface": "Oberfläche bilden",
+    "Finding Poses": "Kameras finden",
+    "Fitting Shape": "Form anpassen",
+    "Loading Model": "Modell laden",
+    "Looking at Photos": "Fotos betrachten",
+    "Projecting Photos": "Fotos projizieren",
+    "Reading Photos": "Fotos lesen",
+    "Starting": "Starten",
+}
+
+_TOOLTIPS = {
+    "35 mm equivalent, in millimetres": "Auf Kleinbild umgerechnet (35 mm), in Millimetern",
+    "A Python program, or the folder of a virtual or conda environment, that has torch. Empty: the environment "
+    "variable PFLRM_PYTHON, or Blender's own Python if it has torch":
+        "Ein Python-Programm oder der Ordner einer virtuellen oder conda-Umgebung mit torch. Leer: die "
+        "Umgebungsvariable PFLRM_PYTHON, oder Blenders eigenes Python, wenn es torch hat",
+    "A file of weights in the safetensors format; empty uses the one that came along":
+        "Eine Datei mit Gewichtungen im Format safetensors; leer verwendet die mitgelieferte",
+    "A first look, in the shortest time": "Ein erster Eindruck, in der kürzesten Zeit",
+    "A graphics card by NVIDIA or AMD": "Eine Grafikkarte von NVIDIA oder AMD",
+    "Across the longer side of the photos": "Über die längere Seite der Fotos",
+    "Add a timeline marker for each photo behind those there are, so that the timeline switches between the cameras. "
+    "From then on the markers say which camera a frame is rendered with":
+        "Für jedes Foto hinter den vorhandenen eine Markierung in der Zeitleiste hinzufügen, sodass die Zeitleiste "
+        "zwischen den Kameras wechselt. Von da an sagen die Markierungen, mit welcher Kamera ein Bild gerendert wird",
+    "Add photos of the object to the list. The first photo is the reference: it says what is upright":
+        "Fotos des Objekts zur Liste hinzufügen. Das erste Foto ist die Referenz: Es sagt, was aufrecht ist",
+    "Add the photos whose paths were copied as text, one a line, as file managers do with Copy Path":
+        "Die Fotos hinzufügen, deren Pfade als Text kopiert wurden, einer je Zeile, wie Dateimanager es mit „Pfad "
+        "kopieren“ tun",
+    "An image of the photo's size that is white where the object is; without one the object is cut out by the photo's "
+    "own transparency, or found by itself":
+        "Ein Bild in der Größe des Fotos, weiß, wo das Objekt ist; ohne ein solches wird das Objekt nach der "
+        "Transparenz des Fotos freigestellt oder von selbst gefunden",
+    "Ask the chosen Python which packages and devices it has. Takes a few seconds in the background":
+        "Das gewählte Python fragen, welche Pakete und Geräte es hat. Dauert einige Sekunden im Hintergrund",
+    "At the middle of the world": "In der Mitte der Welt",
+    "Choose what the brush does to the mask": "Wählen, was der Pinsel mit der Maske tut",
+    "Colours of the vertices, without UV coordinates or an image": "Farben der Punkte, ohne UV-Koordinaten und Bild",
+    "Copy versions, the runtime's state and the last message to the clipboard. Nothing is sent anywhere":
+        "Versionen, den Zustand der Laufzeitumgebung und die letzte Meldung in die Zwischenablage kopieren. Nichts "
+        "wird irgendwohin gesendet",
+    "Delete this result: its cameras and its mesh. The photos' files stay":
+        "Dieses Ergebnis löschen: seine Kameras und seine Masche. Die Dateien der Fotos bleiben",
+    "Find out where the photos were taken from and build the object: a camera for each photo and a coloured mesh, in a "
+    "new collection. Blender stays usable meanwhile; while another run is under way, this one waits its turn":
+        "Herausfinden, von wo die Fotos aufgenommen wurden, und das Objekt bauen: eine Kamera für jedes Foto und eine "
+        "farbige Masche, in einer neuen Sammlung. Blender bleibt währenddessen benutzbar; läuft schon ein Lauf, "
+        "wartet dieser",
+    "Find out where the photos were taken from and place a camera for each, in a new collection. Makes no mesh":
+        "Herausfinden, von wo die Fotos aufgenommen wurden, und für jedes eine Kamera aufstellen, in einer neuen "
+        "Sammlung. Erzeugt keine Masche",
+    "For most objects": "Für die meisten Objekte",
+    "Give the field of view across the photos' longer side": "Den Bildwinkel über die längere Seite der Fotos angeben",
+    "Give the focal length that a full-frame camera would need (35 mm equivalent)":
+        "Die Brennweite angeben, die eine Kleinbildkamera bräuchte (35 mm)",
+    "Give up the mask that is being painted for this photo, or else no longer use the one that was painted for it. "
+    "Mask files stay where they are":
+        "Die Maske aufgeben, die gerade für dieses Foto gemalt wird, oder sonst die dafür gemalte nicht mehr "
+        "verwenden. Maskendateien bleiben, wo sie sind",
+    "How long the search for the best cameras and shape may take":
+        "Wie lange die Suche nach den besten Kameras und der besten Form dauern darf",
+    "How many sets further; negative goes back": "Wie viele Sätze weiter; negativ geht zurück",
+    "How much of its photo each camera shows over the scene":
+        "Wie viel von ihrem Foto jede Kamera über der Szene zeigt",
+    "How the mesh gets its colours": "Woher die Masche ihre Farben bekommt",
+    "How the photos' lens is known": "Woher das Objektiv der Fotos bekannt ist",
+    "Length of the object's longest side. Photos alone do not tell how large it is":
+        "Länge der längsten Seite des Objekts. Fotos allein sagen nicht, wie groß es ist",
+    "Length of the object's longest side. Scales the mesh and the cameras together":
+        "Länge der längsten Seite des Objekts. Skaliert Masche und Kameras zusammen",
+    "Look through the camera of a photo. It becomes the scene's camera":
+        "Durch die Kamera eines Fotos schauen. Sie wird die Kamera der Szene",
+    "Look through the camera of {photo}. It becomes the scene's camera.\nConfidence in its place: {share:.0%}":
+        "Durch die Kamera von {photo} schauen. Sie wird die Kamera der Szene.\nSicherheit ihres Ortes: {share:.0%}",
+    "Make this photo the reference: the object will stand upright as it does here, seen from the front":
+        "Dieses Foto zur Referenz machen: Das Objekt wird aufrecht stehen wie hier, von vorn gesehen",
+    "Minutes after a run until the memory is given back. Within that time the next run starts at once":
+        "Minuten nach einem Lauf, bis der Speicher zurückgegeben wird. In dieser Zeit beginnt der nächste Lauf sofort",
+    "Move this photo in the list. The first one is the reference":
+        "Dieses Foto in der Liste verschieben. Das erste ist die Referenz",
+    "Name of a camera of the result; empty takes the first one":
+        "Name einer Kamera des Ergebnisses; leer nimmt die erste",
+    "Name of a result; empty takes the one in front": "Name eines Ergebnisses; leer nimmt das vordere",
+    "Open the preferences of PF-LRM, where the Python that reconstructs is chosen":
+        "Die Einstellungen von PF-LRM öffnen, wo das Python gewählt wird, das rekonstruiert",
+    "Paint the mask of this photo in an image editor: the object is kept, the rest is transparent":
+        "Die Maske dieses Fotos in einem Bildeditor malen: Das Objekt bleibt, der Rest ist transparent",
+    "Place in the list; -1 is the active photo": "Platz in der Liste; -1 ist das aktive Foto",
+    "Project the photos onto the mesh, into an image of 1024 × 1024 pixels":
+        "Die Fotos auf die Masche projizieren, in ein Bild von 1024 × 1024 Pixeln",
+    "Project the photos onto the mesh, into an image of 2048 × 2048 pixels":
+        "Die Fotos auf die Masche projizieren, in ein Bild von 2048 × 2048 Pixeln",
+    "Project the photos onto the mesh, into an image of 4096 × 4096 pixels":
+        "Die Fotos auf die Masche projizieren, in ein Bild von 4096 × 4096 Pixeln",
+    "Put the object's lowest point on the floor of the world":
+        "Den tiefsten Punkt des Objekts auf den Boden der Welt setzen",
+    "Put the object's lowest point there; otherwise its middle":
+        "Den tiefsten Punkt des Objekts dorthin setzen; sonst seine Mitte",
+    "Put the photos and options that this result was made from back into the panel. Other photos are switched off":
+        "Fotos und Optionen, aus denen dieses Ergebnis entstand, wieder ins Bedienfeld holen. Andere Fotos werden "
+        "ausgeschaltet",
+    "Read it from the photos' notes (EXIF); where they have none, search for it":
+        "Aus den Notizen der Fotos lesen (EXIF); wo sie keine haben, danach suchen",
+    "Render at the size of the photo: of the scene's camera if it is a photo's, otherwise of the reference":
+        "In der Größe des Fotos rendern: dessen der Szenenkamera, wenn sie zu einem Foto gehört, sonst der Referenz",
+    "Searches longest and makes the finest mesh": "Sucht am längsten und erzeugt die feinste Masche",
+    "Select this result and bring it into view. The panel shows its cameras":
+        "Dieses Ergebnis auswählen und ins Blickfeld bringen. Das Bedienfeld zeigt seine Kameras",
+    "Show how far the mesh misses the outlines: green lines where it fits, red ones where it is a twentieth of the "
+    "object's size away or more":
+        "Zeigen, wie weit die Masche die Umrisse verfehlt: grüne Linien, wo sie passt, rote, wo sie ein Zwanzigstel "
+        "der Objektgröße oder mehr entfernt ist",
+    "Show the colours of the photos on the mesh in this viewport's Solid mode":
+        "Die Farben der Fotos auf der Masche zeigen, im Modus „Massiv“ dieses Ansichtsfensters",
+    "Show the next set of cameras that explains the photos about as well. The mesh belongs to the first set":
+        "Den nächsten Satz von Kameras zeigen, der die Fotos etwa so gut erklärt. Die Masche gehört zum ersten",
+    "Show the outline of the object that was found in each photo, in the camera's frame":
+        "Den Umriss des Objekts, der in jedem Foto gefunden wurde, im Rahmen der Kamera zeigen",
+    "Show the surface that the network sees in each photo, as points: green where it is sure, red where it is not. The "
+    "points of cameras that are right lie on one another":
+        "Die Oberfläche, die das Netzwerk in jedem Foto sieht, als Punkte zeigen: grün, wo es sicher ist, rot, wo "
+        "nicht. Die Punkte richtiger Kameras liegen aufeinander",
+    "Show this result and hide the other ones, in the viewport and in renders":
+        "Dieses Ergebnis zeigen und die anderen verbergen, im Ansichtsfenster und beim Rendern",
+    "Show where the object was found in this photo, and how its lens is known":
+        "Zeigen, wo in diesem Foto das Objekt gefunden wurde und woher sein Objektiv bekannt ist",
+    "Simplify the mesh to this many triangles at most, with a Decimate modifier; 0 keeps them all":
+        "Die Masche auf höchstens so viele Dreiecke vereinfachen, mit einem Modifikator „Dezimieren“; 0 behält alle",
+    "Stand this result beside the one in front, to compare the two; once more puts it back where it was":
+        "Dieses Ergebnis neben das vordere stellen, um beide zu vergleichen; noch einmal stellt es zurück",
+    "Stop the run within a second or two. The scene stays as it is; the next run in the queue begins":
+        "Den Lauf in ein, zwei Sekunden anhalten. Die Szene bleibt, wie sie ist; der nächste Lauf der Warteschlange "
+        "beginnt",
+    "Take all photos off the list. Their files and earlier results stay":
+        "Alle Fotos von der Liste nehmen. Ihre Dateien und frühere Ergebnisse bleiben",
+    "Take all waiting runs out of the queue. The one that is under way goes on":
+        "Alle wartenden Läufe aus der Warteschlange nehmen. Der laufende geht weiter",
+    "Take this photo off the list. Its file stays where it is":
+        "Dieses Foto von der Liste nehmen. Seine Datei bleibt, wo sie ist",
+    "The CPU: slower, and always there": "Die CPU: langsamer, und immer da",
+    "The best device that is there": "Das beste vorhandene Gerät",
+    "The graphics processor of a Mac": "Der Grafikprozessor eines Macs",
+    "The photo's file": "Die Datei des Fotos",
+    "The result whose cameras are listed here": "Das Ergebnis, dessen Kameras hier stehen",
+    "Tip it forwards or backwards": "Nach vorn oder hinten kippen",
+    "Tip it to the side": "Zur Seite kippen",
+    "Towards the beginning": "Zum Anfang hin",
+    "Towards the end": "Zum Ende hin",
+    "Turn it on the floor": "Auf dem Boden drehen",
+    "Turn the object and its cameras by a quarter about an axis of the world, if another side should be up":
+        "Das Objekt und seine Kameras um ein Viertel um eine Achse der Welt drehen, wenn eine andere Seite oben sein "
+        "soll",
+    "Use the painted mask of this photo from the next run on. It is written to a new file beside the .blend":
+        "Die gemalte Maske dieses Fotos ab dem nächsten Lauf verwenden. Sie wird in eine neue Datei neben der .blend "
+        "geschrieben",
+    "Use this photo in the next run": "Dieses Foto im nächsten Lauf verwenden",
+    "What can be done with the whole list": "Was sich mit der ganzen Liste tun lässt",
+    "What can be done with the whole result": "Was sich mit dem ganzen Ergebnis tun lässt",
+    "What can be done with this photo": "Was sich mit diesem Foto tun lässt",
+    "What computes": "Was rechnet",
+    "What the brush touches belongs to the object": "Was der Pinsel berührt, gehört zum Objekt",
+    "What the brush touches is background": "Was der Pinsel berührt, ist Hintergrund",
+    "What the last run found wrong with this photo": "Was der letzte Lauf an diesem Foto auszusetzen fand",
+    "What the result will be called; empty takes the name of the photos' folder":
+        "Wie das Ergebnis heißen wird; leer nimmt den Namen des Ordners der Fotos",
+    "Where the 3D cursor is when the run starts": "Wo der 3D-Cursor ist, wenn der Lauf beginnt",
+    "Where the object will stand": "Wo das Objekt stehen wird",
+    "cut off at the edge": "am Rand abgeschnitten",
+    "focal length not in its EXIF": "Brennweite nicht im EXIF",
+    "focal length {millimetres:g} mm by its EXIF": "Brennweite {millimetres:g} mm laut EXIF",
+    "hard to tell from its background": "kaum vom Hintergrund zu unterscheiden",
+    "{facts}.\nClick to see it": "{facts}.\nKlicken, um es zu sehen",
+    "Object cut out automatically, {share:.0%} of the picture":
+        "Objekt von selbst freigestellt, {share:.0%} des Bildes",
+    "Object cut out by its mask, {share:.0%} of the picture":
+        "Objekt nach seiner Maske freigestellt, {share:.0%} des Bildes",
+    "Object cut out by its transparency, {share:.0%} of the picture":
+        "Objekt nach seiner Transparenz freigestellt, {share:.0%} des Bildes",
+}
+
+_SENTENCES = {
+    "A check is under way": "Eine Prüfung läuft",
+    "A reconstruction is already running.": "Eine Rekonstruktion läuft bereits.",
+    "Add another photo of the object.": "Noch ein Foto des Objekts hinzufügen.",
+    "Add photos of the object first": "Zuerst Fotos des Objekts hinzufügen",
+    "Add two to {most} photos of one object.": "Zwei bis {most} Fotos eines Objekts hinzufügen.",
+    "Copy the report and open an issue with it.": "Bitte den Bericht kopieren und damit eine Meldung eröffnen.",
+    "Drop 2–{most} photos of one object here.": "2–{most} Fotos eines Objekts hierher ziehen.",
+    "Frames {first} to {last} show the photos' cameras": "Die Bilder {first} bis {last} zeigen die Kameras der Fotos",
+    "It has not been looked at yet": "Noch nicht betrachtet",
+    "It stands inside {name}, which hides it: delete or hide {name}.":
+        "Es steht in {name} und ist davon verdeckt: {name} löschen oder verbergen.",
+    "No Python with torch was found for the reconstruction.": "Kein Python mit torch für die Rekonstruktion gefunden.",
+    "No mask of {name} is being painted": "Es wird keine Maske von {name} gemalt",
+    "No mask was painted for {name}": "Für {name} wurde keine Maske gemalt",
+    "None of these files is a photo that is not in the list yet":
+        "Keine dieser Dateien ist ein Foto, das noch nicht in der Liste steht",
+    "Nothing is running": "Es läuft nichts",
+    "Nothing is waiting": "Es wartet nichts",
+    "Of {count} photos the run uses the reference and the {others} that differ most.":
+        "Von {count} Fotos verwendet der Lauf die Referenz und die {others} verschiedensten.",
+    "One photo gives a shape, but no other cameras.": "Ein Foto ergibt eine Form, aber keine anderen Kameras.",
+    "One photo has no other camera to place.": "Zu einem Foto lässt sich keine andere Kamera aufstellen.",
+    "Other cameras explain the photos about as well.": "Andere Kameras erklären die Fotos etwa so gut.",
+    "Paint the mask in the image {name}, in any image editor":
+        "Die Maske lässt sich im Bild {name} malen, in jedem Bildeditor",
+    "Paint the object back with Keep.": "Das Objekt mit „Behalten“ wieder hineinmalen.",
+    "Ready: this Python has all that is needed.": "Bereit: Dieses Python hat alles Nötige.",
+    "Remove it, or put the file back.": "Das Foto entfernen oder die Datei zurücklegen.",
+    "Run it again in its own file.": "In seiner eigenen Datei noch einmal rekonstruieren.",
+    "Run it again.": "Noch einmal rekonstruieren.",
+    "Save the .blend file in a folder that you may write to.":
+        "Die .blend-Datei in einem Ordner speichern, in den geschrieben werden darf.",
+    "Switch off or remove those that show the least of the object.":
+        "Die ausschalten oder entfernen, die am wenigsten vom Objekt zeigen.",
+    "The empty that carries this result was deleted": "Das Leerobjekt, das dieses Ergebnis trägt, wurde gelöscht",
+    "The extension is not enabled in the preferences": "Die Erweiterung ist in den Einstellungen nicht eingeschaltet",
+    "The file is not there any more": "Die Datei ist nicht mehr da",
+    "The mask of {name} is empty.": "Die Maske von {name} ist leer.",
+    "The mask {file} cannot be written: {reason}": "Die Maske {file} kann nicht geschrieben werden: {reason}",
+    "The mesh belongs to the first cameras.": "Die Masche gehört zu den ersten Kameras.",
+    "The object looks alike from 2 sides.": "Das Objekt sieht von 2 Seiten gleich aus.",
+    "The object looks alike from 4 sides or more.": "Das Objekt sieht von 4 oder mehr Seiten gleich aus.",
+    "The photos of this result leave no doubt: it has but one set of cameras":
+        "Die Fotos dieses Ergebnisses lassen keinen Zweifel: Es hat nur einen Satz Kameras",
+    "The report is in the clipboard": "Der Bericht ist in der Zwischenablage",
+    "The result has no camera {name}": "Das Ergebnis hat keine Kamera {name}",
+    "The result has no cameras": "Das Ergebnis hat keine Kameras",
+    "The result is ready: go to Object Mode to receive it.":
+        "Das Ergebnis ist fertig: Es erscheint, sobald der Objektmodus gewählt ist.",
+    "The result was discarded, because its scene was deleted.":
+        "Das Ergebnis wurde verworfen, weil seine Szene gelöscht wurde.",
+    "The result was discarded.": "Das Ergebnis wurde verworfen.",
+    "The run was cancelled, because another file was opened.":
+        "Der Lauf wurde abgebrochen, weil eine andere Datei geöffnet wurde.",
+    "The run was cancelled.": "Der Lauf wurde abgebrochen.",
+    "The scene keeps its camera {name}; click a photo's camera to look through it.":
+        "Die Szene behält ihre Kamera {name}; ein Klick auf die Kamera eines Fotos schaut hindurch.",
+    "There are no photos": "Es gibt keine Fotos",
+    "There are no photos to work from.": "Es gibt keine Fotos, mit denen gearbeitet werden kann.",
+    "There is no 3D viewport to show them in": "Es gibt kein 3D-Ansichtsfenster, in dem sie zu sehen wären",
+    "There is no brush: choose one in the image editor first":
+        "Es gibt keinen Pinsel: zuerst einen im Bildeditor wählen",
+    "There is no other result to compare with": "Es gibt kein anderes Ergebnis zum Vergleichen",
+    "There is no result in this scene": "In dieser Szene gibt es kein Ergebnis",
+    "There the object is hard to tell from its background, or cut off at the edge: look at the mask.":
+        "Dort ist das Objekt kaum vom Hintergrund zu unterscheiden oder am Rand abgeschnitten: Die Maske prüfen.",
+    "Wait for it, or cancel it.": "Warten oder abbrechen.",
+    "Waiting for its turn: {count} in the queue": "Wartet: {count} in der Warteschlange",
+    "{count} photos are in use, but {most} are the most.":
+        "{count} Fotos sind in Verwendung, höchstens {most} sind möglich.",
+    "{count} photos are in use, but {most} are the most: switch some off.":
+        "{count} Fotos sind in Verwendung, höchstens {most} sind möglich: einige ausschalten.",
+    "{file} is not there any more.": "{file} ist nicht mehr da.",
+    "{most} photos are the most: the others are switched off":
+        "Höchstens {most} Fotos sind möglich: Die anderen sind ausgeschaltet",
+    "{name} does not know its options: it was made by a script":
+        "{name} kennt seine Optionen nicht: Es wurde von einem Skript erzeugt",
+    "{name} has not been looked at yet: try again soon": "{name} wurde noch nicht betrachtet: gleich noch einmal",
+    "{name} is ready.": "{name} ist fertig.",
+    "{name} uses the mask {file}": "{name} verwendet die Maske {file}",
+}
+
+MESSAGES = {("Operator", message): german for message, german in _OPERATORS.items()} | {
+    ("*", message): german for message, german in (_WORDS | _STAGES | _TOOLTIPS | _SENTENCES).items()
+}
