@@ -115,13 +115,17 @@ def _draw_photo(layout: bpy.types.UILayout, look: _Look, index: int, *, referenc
     else:
         picture.label(text="", icon="FILE_IMAGE")
     row = cell.row(align=True)
-    row.label(text=photo.name, icon="SOLO_ON" if reference else "NONE", translate=False)
+    row.label(text=photo.name, translate=False)
     row.context_pointer_set("pflrm_photo", photo)
     row.menu("PFLRM_MT_photo", text="", icon="DOWNARROW_HLT")
     row = cell.row(align=True)
-    row.alignment = "LEFT"
+    left = row.row(align=True)
+    left.alignment = "LEFT"
     words = f"ƒ {look.focal_35mm:.0f} mm" if look.focal_35mm else iface_("Mask")
-    row.operator("pflrm.mask_preview", text=words, icon=look.icon, emboss=False, translate=False).index = index
+    left.operator("pflrm.mask_preview", text=words, icon=look.icon, emboss=False, translate=False).index = index
+    right = row.row(align=True)
+    right.alignment = "RIGHT"
+    right.label(text="", icon="SOLO_ON" if reference else "BLANK1")
 
 
 def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -216,6 +216,16 @@ def test_a_run_shows_its_stage_and_can_be_cancelled(listed, monkeypatch):
     assert "pflrm.clear_queue" in layout.record["operators"]
 
 
+def test_the_panel_does_not_jump_while_a_run_progresses(listed, monkeypatch):
+    shapes = set()
+    for stage, fraction in (("Starting", 0.0), ("Reading Photos", 0.04), ("Finding Poses", 0.4), ("Done", 1.0)):
+        run = session.Run(listed.session_uid, "Robot", 1.0, (0, 0, 0), True, stage=stage, fraction=fraction)
+        monkeypatch.setattr(session.state, "run", run)
+        record = drawn(panel.PFLRM_PT_main.draw).record
+        shapes.add(tuple((kind, len(record[kind])) for kind in ("words", "operators", "progress", "icons")))
+    assert len(shapes) == 1
+
+
 def test_a_result_that_waits_for_object_mode_says_so(listed, monkeypatch, result_file):
     run = session.Run(listed.session_uid, "Robot", 1.0, (0, 0, 0), True, 0.0, result=scenes.load_result(result_file))
     monkeypatch.setattr(session.state, "run", run)

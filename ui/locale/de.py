@@ -94,7 +94,7 @@ _WORDS = {
     "Remove": "Entfernen",
     "Result": "Ergebnis",
     "Size": "Größe",
-    "Stand on Floor": "Auf den Boden stellen",
+    "Stand on Floor": "Auf dem Boden",
     "Standard": "Standard",
     "Step": "Schritt",
     "Texture": "Textur",
