@@ -128,6 +128,13 @@ class PFLRM_OT_mask_brush(bpy.types.Operator):
     )
 
     @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not any(map(masks.photo_of, bpy.data.images)):
+            cls.poll_message_set(rpt_("No mask is being painted"))
+            return False
+        return True
+
+    @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         return tip_(properties.rna_type.properties["effect"].enum_items[properties.effect].description)
 

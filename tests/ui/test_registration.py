@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from pflrm import operators
 from pflrm.ui import drop, thumbnails
 from pflrm.ui.text import paragraph
 
@@ -21,14 +20,6 @@ def test_everything_leaves_and_comes_back(extension):
         assert not any("_before_load" in repr(handler) for handler in bpy.app.handlers.load_pre)
         pflrm.register()
     assert hasattr(bpy.types, "PFLRM_PT_main")
-
-
-@pytest.mark.parametrize("cls", operators._CLASSES, ids=lambda cls: cls.bl_idname)
-def test_every_operator_says_what_it_will_do(extension, cls):
-    kind = getattr(bpy.ops.pflrm, cls.bl_idname.split(".")[1]).get_rna_type()
-    assert len(kind.description) > 15
-    assert not kind.description.endswith(".")  # Blender adds it
-    assert kind.name
 
 
 @pytest.mark.parametrize(("area", "region", "taken"), [

@@ -310,6 +310,7 @@ _SENTENCES = {
     "It stands inside {name}, which hides it: delete or hide {name}.":
         "Es steht in {name} und ist davon verdeckt: {name} löschen oder verbergen.",
     "No Python with torch was found for the reconstruction.": "Kein Python mit torch für die Rekonstruktion gefunden.",
+    "No mask is being painted": "Es wird keine Maske gemalt",
     "No mask of {name} is being painted": "Es wird keine Maske von {name} gemalt",
     "No mask was painted for {name}": "Für {name} wurde keine Maske gemalt",
     "None of these files is a photo that is not in the list yet":
