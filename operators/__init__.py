@@ -6,16 +6,16 @@ import bpy
 
 from . import arrange, masks, photos, result, run, support
 
-_CLASSES = (
+CLASSES = (
     *photos.CLASSES, *masks.CLASSES, *run.CLASSES, *result.CLASSES, *arrange.CLASSES, *support.CLASSES,
 )
 
 
 def register() -> None:
-    for cls in _CLASSES:
+    for cls in CLASSES:
         bpy.utils.register_class(cls)
 
 
 def unregister() -> None:
-    for cls in reversed(_CLASSES):
+    for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -16,11 +16,13 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     mask.register()
+    menus.register()
     overlay.register()
 
 
 def unregister() -> None:
     overlay.unregister()
+    menus.unregister()
     mask.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

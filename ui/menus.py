@@ -1,10 +1,11 @@
-"""The menus of one photo, of the list, and of a result."""
+"""The menus of one photo, of the list, and of a result; and all that PF-LRM can do, for Blender's search."""
 
 from __future__ import annotations
 
 import bpy
 from bpy.app.translations import pgettext_n as n_
 
+from .. import operators
 from ..pflrm_blender.properties import path_of
 from .mask import draw_tools
 
@@ -76,4 +77,33 @@ class PFLRM_MT_result(bpy.types.Menu):
         layout.operator("pflrm.result_delete", icon="TRASH")
 
 
-CLASSES = (PFLRM_MT_photo, PFLRM_MT_photos, PFLRM_MT_result)
+class PFLRM_MT_all(bpy.types.Menu):
+    """All that PF-LRM can do: with its photos, its runs and its results"""
+
+    bl_idname = "PFLRM_MT_all"
+    bl_label = "PF-LRM"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        subject = ""
+        for cls in operators.CLASSES:
+            if subject not in ("", cls.__module__):
+                self.layout.separator()
+            subject = cls.__module__
+            self.layout.operator(cls.bl_idname)
+
+
+def _draw_in_object_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """Blender's search (F3) finds what is in a menu, and nothing that stands in a panel alone."""
+    menu.layout.separator()
+    menu.layout.menu("PFLRM_MT_all")
+
+
+def register() -> None:
+    bpy.types.VIEW3D_MT_object.append(_draw_in_object_menu)
+
+
+def unregister() -> None:
+    bpy.types.VIEW3D_MT_object.remove(_draw_in_object_menu)
+
+
+CLASSES = (PFLRM_MT_photo, PFLRM_MT_photos, PFLRM_MT_result, PFLRM_MT_all)

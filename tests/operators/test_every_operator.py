@@ -18,7 +18,7 @@ def called(cls: type[bpy.types.Operator]):
     return getattr(bpy.ops.pflrm, cls.bl_idname.split(".")[1])
 
 
-@pytest.fixture(params=operators._CLASSES, ids=lambda cls: cls.bl_idname)
+@pytest.fixture(params=operators.CLASSES, ids=lambda cls: cls.bl_idname)
 def cls(request, extension) -> type[bpy.types.Operator]:
     return request.param
 
@@ -33,7 +33,7 @@ def test_it_is_found_by_its_name(cls):
 
 
 def test_its_name_is_its_own():
-    names = [cls.bl_label for cls in operators._CLASSES]
+    names = [cls.bl_label for cls in operators.CLASSES]
     assert len(names) == len(set(names))
 
 
@@ -60,7 +60,7 @@ def test_where_it_cannot_it_says_why(cls):
 
 
 def test_without_photos_results_and_runs_most_cannot(extension):
-    able = {cls.bl_idname for cls in operators._CLASSES if called(cls).poll()}
+    able = {cls.bl_idname for cls in operators.CLASSES if called(cls).poll()}
     assert {"pflrm.photos_add", "pflrm.photos_paste", "pflrm.copy_report"} <= able
     assert not able & {"pflrm.reconstruct", "pflrm.cancel", "pflrm.look_through", "pflrm.mask_brush"}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import bpy
 import pytest
+from pflrm import operators
 from pflrm.pflrm_blender import environment, history, inspection, runtime, session
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
@@ -278,6 +279,8 @@ def test_menus(listed):
     photo = drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=listed.pflrm.photos[1])
     assert {"pflrm.photo_reference", "pflrm.photo_move", "pflrm.photo_remove"} <= set(photo.record["operators"])
     assert "pflrm.photos_clear" in drawn(menus.PFLRM_MT_photos.draw).record["operators"]
+    everything = drawn(menus.PFLRM_MT_all.draw).record["operators"]
+    assert sorted(everything) == sorted(cls.bl_idname for cls in operators.CLASSES)
 
 
 @pytest.mark.parametrize(("problems", "words"), [

@@ -273,6 +273,8 @@ _TOOLTIPS = {
         "Die gemalte Maske dieses Fotos ab dem nächsten Lauf verwenden. Sie wird in eine neue Datei neben der .blend "
         "geschrieben",
     "Use this photo in the next run": "Dieses Foto im nächsten Lauf verwenden",
+    "All that PF-LRM can do: with its photos, its runs and its results":
+        "Alles, was PF-LRM kann: mit seinen Fotos, Läufen und Ergebnissen",
     "What can be done with the whole list": "Was sich mit der ganzen Liste tun lässt",
     "What can be done with the whole result": "Was sich mit dem ganzen Ergebnis tun lässt",
     "What can be done with this photo": "Was sich mit diesem Foto tun lässt",

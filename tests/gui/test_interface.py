@@ -1,0 +1,60 @@
+"""Blender's search finds the buttons, and a German Blender finds the German words."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from pflrm.tests.gui import steps
+from pflrm.tests.gui.window import Window
+
+# What Blender's own translation says otherwise than ours; Blender asks its own first.
+BLENDERS_OWN = {"Metal"}
+LOOK_UP = f"""
+import json
+view = bpy.context.preferences.view
+view.language = "de_DE"
+view.use_translate_interface = view.use_translate_tooltips = view.use_translate_reports = True
+from {steps.MODULE}.ui.locale import de
+found = [[context, message, bpy.app.translations.pgettext(message, context)] for context, message in de.MESSAGES]
+ours = [[*message, german] for message, german in de.MESSAGES.items()]
+view.language = "en_US"
+print(json.dumps([one for one, own in zip(found, ours) if one != own]))
+"""
+TYPE_SECONDS = 1.0  # until the search has opened, and until it has found
+
+
+@pytest.mark.timeout(300)
+def test_a_german_blender_finds_every_word(window: Window):
+    others = json.loads(window.run(LOOK_UP))
+    assert {message for _, message, _ in others} <= BLENDERS_OWN, others
+    assert "Traceback" not in window.log()
+
+
+@pytest.mark.timeout(300)
+def test_the_search_starts_a_run(window: Window, tmp_path):
+    window.put(Path(__file__).resolve().parents[1] / "stub_worker.py")
+    (window.folder / "answers.json").write_text('[{"sleep": 60}]', encoding="utf-8")
+    photo = window.put(steps.PHOTOS[0])
+    window.run(f"""
+        import pathlib
+        from {steps.MODULE}.pflrm_blender import job
+        job._shared = job.Job(worker=pathlib.Path("{window.inside}/stub_worker.py"))
+        bpy.ops.pflrm.photos_add(directory="{photo.parent}", files=[{{"name": "{photo.name}"}}])
+    """)
+    search(window, "Reconstruct")
+    window.screenshot(tmp_path / "running.png")  # to look at
+    window.wait_for(f"{steps.STATE}.run is not None")
+    search(window, "Cancel")
+    window.wait_for(f"{steps.STATE}.run is None")
+
+
+def search(window: Window, words: str) -> None:
+    """Press F3 and choose what is found first."""
+    window.key("F3")
+    time.sleep(TYPE_SECONDS)
+    window.pointer("type", "--delay", "100", words)
+    time.sleep(TYPE_SECONDS)
+    window.pointer("key", "Return")
