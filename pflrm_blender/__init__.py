@@ -6,20 +6,35 @@ are therefore imported when they are first used, wherever ``from . import NAME``
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from types import ModuleType
+import importlib
+from typing import Any
 
 _LATER = {"alternatives", "arranging", "environment", "history", "inspection", "job", "report", "runtime", "showing"}
 
 
-def __getattr__(name: str) -> ModuleType:
-    """One of these modules, which fills itself when somebody asks it for anything."""
-    spec = importlib.util.find_spec(f"{__name__}.{name}") if name in _LATER else None
-    if spec is None or spec.loader is None:
+class _Later:
+    """Stands for a module, and imports it when somebody asks it for anything.
+
+    Python's own lazy modules will not do: Blender asks all modules that are known for this and that, which fills them
+    while it counts them.
+    """
+
+    __slots__ = ("_name",)  # and no dictionary of its own: the module's is the one
+
+    def __init__(self, name: str) -> None:
+        object.__setattr__(self, "_name", f"{__name__}.{name}")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self._name), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(importlib.import_module(self._name), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(importlib.import_module(self._name), name)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    globals()[name] = module
-    return module
+    return _Later(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_n as n_
 
-from .. import operators
+from ..operators import CLASSES as OPERATORS
 from ..pflrm_blender.properties import path_of
 from .mask import draw_tools
 
@@ -85,7 +85,7 @@ class PFLRM_MT_all(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         subject = ""
-        for cls in operators.CLASSES:
+        for cls in OPERATORS:
             if subject not in ("", cls.__module__):
                 self.layout.separator()
             subject = cls.__module__

@@ -64,14 +64,15 @@ print([name for name in {slow} if name in sys.modules])
 
 def test_a_module_is_imported_when_it_is_first_used():
     program = """
-import sys, types
-from pflrm import pflrm_blender
+import sys
 from pflrm.pflrm_blender import history
-assert type(sys.modules["pflrm.pflrm_blender.history"]) is not types.ModuleType
-assert history.remember
-assert type(sys.modules["pflrm.pflrm_blender.history"]) is types.ModuleType
-import pflrm.pflrm_blender.history as again
-assert again is history is pflrm_blender.history
+assert "pflrm.pflrm_blender.history" not in sys.modules
+history.remember = "changed"
+from pflrm.pflrm_blender import history as again
+assert again is sys.modules["pflrm.pflrm_blender.history"]
+assert again.remember == history.remember == "changed"
+del history.remember
+assert not hasattr(again, "remember")
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     with pytest.raises(ImportError, match="nothing_of_the_kind"):
