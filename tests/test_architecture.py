@@ -85,3 +85,70 @@ def test_starting_blender_costs_nothing():
     """The root imports inside its functions alone."""
     module = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
     assert [node for node in module.body if isinstance(node, (ast.Import, ast.ImportFrom))] == []
+
+
+def files_of_the_extension() -> list[Path]:
+    return [path for room in ("", "operators", "pflrm_blender", "ui") for path in files_of(room)]
+
+
+# What has no counterpart among Blender's data, and depends on no editor, selection or mode that an artist may change.
+ASKED_OF_BLENDER = {
+    "brush.asset_activate", "ed.undo_push", "export_scene.gltf", "preferences.addon_show", "wm.call_panel",
+    "wm.read_homefile", "wm.save_as_mainfile",
+}  # fmt: skip
+
+
+def test_nothing_is_made_by_operators_that_need_a_context():
+    asked = set()
+    for path in files_of_the_extension():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if name.startswith("bpy.ops."):
+                asked.add(name.removeprefix("bpy.ops.").removesuffix(".poll"))
+    assert asked <= ASKED_OF_BLENDER
+
+
+def test_threads_do_not_know_blender():
+    """A module that starts a thread imports no bpy, by whatever way."""
+    for path in files_of_the_extension():
+        starts = "threading.Thread(" in path.read_text(encoding="utf-8")
+        assert not (starts and "bpy" in reached_from(path, set())), path
+
+
+def reached_from(path: Path, seen: set[Path]) -> set[str]:
+    """The names that a module of the extension and those it imports relatively import."""
+    seen.add(path)
+    found = {name for _, name, relative in imports_of(path) if not relative}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            folder = path.parents[node.level - 1]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            for name in names:
+                other = folder.joinpath(*name.split(".")).with_suffix(".py")
+                if other.exists() and other not in seen:
+                    found |= reached_from(other, seen)
+    return found
+
+
+def test_the_texture_is_projected_without_blender():
+    """It runs on a thread; its module knows Blender for the steps before and after."""
+    module = ast.parse((ROOT / "pflrm_blender" / "texture.py").read_text(encoding="utf-8"))
+    project = next(node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "project")
+    assert "bpy" not in ast.unparse(project)
+    for name in ("texture_atlas", "texture_photos", "texture_projection", "texture_raster"):
+        assert "bpy" not in reached_from(ROOT / "pflrm_blender" / f"{name}.py", set())
+
+
+def test_nothing_listens_on_a_port():
+    """Blender and the worker speak through a pipe."""
+    servers = {"socket", "socketserver", "http.server", "asyncio", "xmlrpc", "multiprocessing"}
+    found = {name for path in [*files_of_the_extension(), *files_of("core")] for name in modules_of(path)}
+    assert found & servers == set()
+
+
+def modules_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""

@@ -34,7 +34,7 @@ def test_a_german_blender_finds_every_word(window: Window):
 
 
 @pytest.mark.timeout(300)
-def test_the_search_starts_a_run(window: Window, tmp_path):
+def test_the_search_starts_a_run_and_cancels_it(window: Window, tmp_path):
     window.put(Path(__file__).resolve().parents[1] / "stub_worker.py")
     (window.folder / "answers.json").write_text('[{"sleep": 60}]', encoding="utf-8")
     photo = window.put(steps.PHOTOS[0])

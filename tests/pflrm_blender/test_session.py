@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 
 import bpy
 import pytest
-from pflrm.pflrm_blender import results, session
+from pflrm.pflrm_blender import job, results, session
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
 from pflrm.pflrm_blender.properties import current_result
@@ -229,3 +230,21 @@ class TestResultInFront:
         extension.collection.children.unlink(extension.pflrm_result)
         assert current_result(extension) is None
         assert extension.pflrm_result_size == 0.0
+
+
+def test_disabling_the_extension_ends_the_worker(extension, worker, photos):
+    import pflrm
+
+    add(extension, photos)
+    worker.answers({"event": "progress", "stage": "Refining Poses", "fraction": 0.4}, {"sleep": 60})
+    session.start(extension, poses_only=False)
+    while session.state.run.stage != "Refining Poses":
+        session._advance(0.1)
+    pid = job.shared().worker_pid
+    pflrm.unregister()
+    try:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert session.state.run is None
+    finally:
+        pflrm.register()
