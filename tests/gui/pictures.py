@@ -31,6 +31,13 @@ area = next(area for area in bpy.context.window_manager.windows[0].screen.areas 
 area.spaces.active.region_3d.view_camera_zoom = 2
 area.spaces.active.region_3d.view_camera_offset = (0, 0)
 """
+# Its buttons are below what a small screen shows.
+_OVERLAY = """
+shown = bpy.context.scene.pflrm_overlay
+shown.outlines = shown.errors = True
+for area in bpy.context.window_manager.windows[0].screen.areas:
+    area.tag_redraw()
+"""
 
 
 class Camera:
@@ -78,6 +85,8 @@ def walk(window: Window, camera: Camera, archive: Path) -> None:
     window.pointer("mousemove", *map(str, ASIDE), "key", "n")
     window.run(_WHOLE_PHOTO)
     camera.take("6-camera", PHOTO)
+    window.run(_OVERLAY)
+    camera.take("7-overlay", PHOTO)
 
 
 def main() -> None:
