@@ -94,7 +94,7 @@ def in_frame(camera: bpy.types.Object, places: np.ndarray) -> np.ndarray:
 
 def _project(camera: bpy.types.Object, mesh: bpy.types.Object) -> np.ndarray:
     """The triangles (M, 3, 2) of a mesh in a camera's photo; those that reach behind the camera are left out."""
-    to_camera = np.array(camera.matrix_world.inverted() @ mesh.matrix_world, np.float32)
+    to_camera = np.array(camera.matrix_world.inverted_safe() @ mesh.matrix_world, np.float32)
     points = vertices_of(mesh) @ to_camera[:3, :3].T + to_camera[:3, 3]
     mesh.data.calc_loop_triangles()
     corners = np.empty(3 * len(mesh.data.loop_triangles), np.int32)

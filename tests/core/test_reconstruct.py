@@ -145,6 +145,20 @@ def test_result_file_has_the_promised_arrays_and_no_pickle(result: Reconstructio
         assert 0.01 < share < 0.95
 
 
+def test_the_networks_points_fall_on_the_object_in_each_photo(result: Reconstruction, tmp_path: Path) -> None:
+    save_result(tmp_path / "result.npz", result)
+    with np.load(tmp_path / "result.npz", allow_pickle=False) as arrays:
+        for index, camera in enumerate(result.cameras):
+            points, mask, own = arrays[f"points_{index}"], result.masks[index], camera.intrinsics
+            assert len(points) > 4  # of the few cells that this network has
+            x = points[:, 0] / points[:, 2] * own.fx + own.cx
+            y = points[:, 1] / points[:, 2] * own.fy + own.cy
+            row, column = (y / own.height * mask.shape[0]).astype(int), (x / own.width * mask.shape[1]).astype(int)
+            near = cv2.dilate(mask, np.ones((5, 5)))  # a pixel of the network's view is as large as some of the photo's
+            assert (near[row, column] > 0.5).all()
+            assert ((points[:, 3] > 0) & (points[:, 3] < 1)).all()
+
+
 def test_progress_rises_and_can_cancel(weights: Path, photos: list[Path]) -> None:
     options = Options(quality="draft", weights=weights, device="cpu", mesh_resolution=32)
     shares: list[float] = []

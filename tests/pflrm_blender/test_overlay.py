@@ -99,6 +99,16 @@ def test_a_mesh_that_a_camera_does_not_see_leaves_no_lines(built):
     assert not len(overlay.errors_of(cameras[0], mesh).positions)
 
 
+def test_whatever_the_artist_does_to_a_result_draws_without_an_error(built):
+    scene, cameras, mesh = built
+    mesh.data.clear_geometry()
+    assert not len(overlay.errors_of(cameras[0], mesh).positions)
+    mesh.parent.scale = (0, 0, 0)
+    bpy.context.view_layer.update()
+    for drawing in (overlay.outline_of(cameras[0]), overlay.errors_of(cameras[0], mesh), overlay.points_of(cameras[0])):
+        assert np.isfinite(drawing.positions).all()
+
+
 def test_points_stay_with_their_camera(built):
     scene, cameras, _ = built
     fx, fy, cx, cy = fake_result.INTRINSICS[0]

@@ -10,7 +10,7 @@ _OPERATORS = {
     "Bring Result to Front": "Ergebnis nach vorn holen",
     "Cancel": "Abbrechen",
     "Check": "Prüfen",
-    "Clear Photos": "Fotos entfernen",
+    "Clear Photos": "Alle Fotos entfernen",
     "Clear Queue": "Warteschlange leeren",
     "Compare Side by Side": "Nebeneinander vergleichen",
     "Copy Report": "Bericht kopieren",
@@ -163,8 +163,8 @@ _TOOLTIPS = {
     "Find out where the photos were taken from and build the object: a camera for each photo and a coloured mesh, in a "
     "new collection. Blender stays usable meanwhile; while another run is under way, this one waits its turn":
         "Herausfinden, von wo die Fotos aufgenommen wurden, und das Objekt bauen: eine Kamera für jedes Foto und eine "
-        "farbige Masche, in einer neuen Sammlung. Blender bleibt währenddessen benutzbar; läuft schon ein Lauf, "
-        "wartet dieser",
+        "farbige Masche, in einer neuen Sammlung. Blender bleibt währenddessen benutzbar; ist schon ein Lauf "
+        "unterwegs, wartet dieser",
     "Find out where the photos were taken from and place a camera for each, in a new collection. Makes no mesh":
         "Herausfinden, von wo die Fotos aufgenommen wurden, und für jedes eine Kamera aufstellen, in einer neuen "
         "Sammlung. Erzeugt keine Masche",
