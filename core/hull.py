@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from .ascent import Objective
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
 
 COVER_SLACK = 0.01  # how far outside a mask a point may lie unpunished
@@ -88,69 +89,37 @@ def judge(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, chun
         )
 
 
-def ascend(
-    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, weights: Weights, *,
-    steps: int, rate: float, chunk: int = 6,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Improve B hypotheses side by side with Adam.
+def objective(scene: Silhouettes, weights: Weights) -> Objective:
+    """The score of hypotheses to climb. It is first found where along every ray the object is met (without gradients);
+    the points met there lead to better cameras."""
 
-    Each step first finds where along every ray the object is met (without gradients), then moves the cameras.
-
-    :param rate: first step size in radians and in radii of the object; it falls to nearly nothing.
-    :returns: the best rotation (B, V, 3, 3), centre (B, V, 3) and score (B,) met on the way.
-    """
-    turn = torch.zeros_like(centre, requires_grad=True)
-    shift = torch.zeros_like(centre, requires_grad=True)
-    optimiser = torch.optim.Adam([turn, shift], lr=rate, betas=(0.8, 0.95))
-    best = torch.full((len(rotation),), -torch.inf)
-    best_rotation, best_centre = rotation.clone(), centre.clone()
-    for step in range(steps + 1):
+    def at(rotation: torch.Tensor, centre: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         with torch.no_grad():
-            now_rotation, now_centre = _exponential(turn) @ rotation, centre + shift
-            parts = [
-                _dense(scene, r, c) for r, c in zip(now_rotation.split(chunk), now_centre.split(chunk), strict=True)
-            ]
-            judgement = Judgement(
-                torch.cat([part[0][0] for part in parts]), torch.cat([part[0][1] for part in parts]),
-                habit(scene, now_rotation, now_centre),
-            )
-            score = judgement.total(weights)
-            better = score > best
-            best = torch.where(better, score, best)
-            best_rotation[better], best_centre[better] = now_rotation[better], now_centre[better]
-        if step == steps:
-            break
-        choice = _Choice(
-            torch.cat([part[1].offsets for part in parts]), torch.cat([part[1].seen for part in parts], dim=1)
-        )
-        for group in optimiser.param_groups:
-            group["lr"] = rate * (1.05 - step / steps)
-        optimiser.zero_grad()
-        now_rotation, now_centre = _exponential(turn) @ rotation, centre + shift
-        uncovered, evidence = _sparse(scene, now_rotation, now_centre, choice)
-        judged = Judgement(uncovered, evidence, habit(scene, now_rotation, now_centre))
-        (-judged.total(weights).sum()).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-    return best_rotation, best_centre, best
+            dense, choice = _dense(scene, rotation, centre)
+        unusual = habit(scene, rotation, centre)
+        leading = Judgement(*_sparse(scene, rotation, centre, choice), unusual).total(weights)
+        return Judgement(*dense, unusual.detach()).total(weights), leading
+
+    return at
 
 
-def _project(
-    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, depth: torch.Tensor
+def project(
+    focal: torch.Tensor, rays: torch.Tensor, rotation: torch.Tensor, centre: torch.Tensor, depth: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Points at ``depth`` (B, V, N or 1, K) on the pixels' rays of every view, as each view sees them.
+    """Points at ``depth`` (B, V, N or 1, K) on rays (V, N, 3) of every view, as each view of ``focal`` (V,) sees them.
 
     :returns: positions (V target, B, V source, N, K, 2) and depths (V target, B, V source, N, K).
     """
     relative = rotation[:, :, None] @ rotation[:, None].transpose(-1, -2)  # (B, target, source, 3, 3)
     shift = centre[:, :, None] - (relative @ centre[:, None, :, :, None])[..., 0]
-    turned = torch.einsum("btsij,snj->itbsn", relative, scene.rays)[..., None]  # (3, T, B, S, N, 1)
+    turned = torch.einsum("btsij,snj->itbsn", relative, rays)[..., None]  # (3, T, B, S, N, 1)
     shift = shift.permute(3, 1, 0, 2)[..., None, None]  # (3, T, B, S, 1, 1)
     z = (turned[2] * depth + shift[2]).clamp(min=0.2)
-    scale = scene.focal[:, None, None, None, None] / z
+    scale = focal[:, None, None, None, None] / z
     return torch.stack([(turned[0] * depth + shift[0]) * scale, (turned[1] * depth + shift[1]) * scale], dim=-1), z
 
 
-def _sample(maps: torch.Tensor, positions: torch.Tensor, mode: str) -> torch.Tensor:
+def sample(maps: torch.Tensor, positions: torch.Tensor, mode: str) -> torch.Tensor:
     """(T, D, ...) samples of (T, D, H, W) at positions (T, ..., 2) in [-1, 1]."""
     flat = positions.reshape(len(maps), -1, positions.shape[-2], 2)
     sampled = F.grid_sample(maps, flat, mode=mode, align_corners=False, padding_mode="border")
@@ -169,7 +138,7 @@ def _likelihood(
 
     Where depth was predicted, the point should also lie on the target's surface, and not before it.
     """
-    found = _sample(scene.appearance, positions, mode)
+    found = sample(scene.appearance, positions, mode)
     squared = torch.zeros(())
     for channel in range(found.shape[1]):
         squared = squared + (found[:, channel] - scene.pixel_appearance[:, :, channel, None]).square()
@@ -177,7 +146,7 @@ def _likelihood(
     alike = torch.log((1 - OUTLIERS) * likeness + OUTLIERS)
     if scene.surface is None:
         return alike
-    expected, error = _sample(scene.surface, positions, mode).unbind(1)
+    expected, error = sample(scene.surface, positions, mode).unbind(1)
     behind = z - centre[..., 2].T[:, :, None, None, None] - expected
     chance = (2 * error).clamp(max=1)  # surfaces lie within about one radius
     on_surface = torch.exp(-behind.abs() / error) / chance
@@ -193,8 +162,8 @@ def _dense(
     views, batch = len(scene), len(rotation)
     steps = scene.offsets
     depth = (centre[:, :, 2, None] + steps)[:, :, None]  # (B, S, 1, K)
-    positions, z = _project(scene, rotation, centre, depth)
-    edge = _sample(scene.signed_distance, positions / 2, "nearest")[:, 0] * z / scene.focal[:, None, None, None, None]
+    positions, z = project(scene.focal, scene.rays, rotation, centre, depth)
+    edge = sample(scene.signed_distance, positions / 2, "nearest")[:, 0] * z / scene.focal[:, None, None, None, None]
     inside = edge.amin(dim=0)  # (B, S, N, K) how deep in the hull
     covered, best = inside.max(dim=-1)
 
@@ -238,20 +207,11 @@ def _sparse(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The score's terms at the chosen points alone, differentiable in the poses."""
     depth = centre[:, :, 2, None, None] + choice.offsets
-    positions, z = _project(scene, rotation, centre, depth)
-    edge = _sample(scene.signed_distance, positions[..., :1, :] / 2, "bilinear")[:, 0]
+    positions, z = project(scene.focal, scene.rays, rotation, centre, depth)
+    edge = sample(scene.signed_distance, positions[..., :1, :] / 2, "bilinear")[:, 0]
     inside = (edge * z[..., :1] / scene.focal[:, None, None, None, None]).amin(dim=0)[..., 0]
     alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], centre, "bilinear")
     return _uncovered(inside), (alike * choice.seen).sum((0, -1)).mean(-1)
-
-
-def _exponential(turn: torch.Tensor) -> torch.Tensor:
-    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
-    angle = (turn.square().sum(-1) + 1e-12).sqrt()[..., None, None]
-    x, y, z = turn.unbind(-1)
-    zero = torch.zeros_like(x)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).view(*turn.shape[:-1], 3, 3)
-    return torch.eye(3) + torch.sin(angle) / angle * cross + (1 - torch.cos(angle)) / angle**2 * (cross @ cross)
 
 
 def level_rotation(elevation: torch.Tensor, azimuth: torch.Tensor) -> torch.Tensor:

@@ -28,6 +28,9 @@ COVER_WEIGHT = 10.0
 EVIDENCE_WEIGHT = 4.0
 INSIDE_SLACK = 0.16  # how far outside a mask a surface point still counts a little
 USUAL_SEPARATION = 40.0  # degrees between the axes of two photos
+BEAM = 6000  # sets of cameras kept while views are added
+CELL_ELEVATIONS, CELL_AZIMUTHS = 4, 3  # table steps in a cell
+CELLS = -(-ELEVATIONS // CELL_ELEVATIONS) * (AZIMUTHS // CELL_AZIMUTHS)
 
 
 @dataclass(frozen=True)
@@ -109,29 +112,45 @@ def _match_maps(scene: Silhouettes, a: int, b: int) -> torch.Tensor:
     return maps
 
 
-def assemble(table: PairTable, views: int, *, width: int, count: int, apart: float) -> torch.Tensor:
-    """(B, V, 3, 3) up to ``count`` sets of level cameras with the best sums over all pairs, by beam search.
+def assemble(table: PairTable, views: int, *, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Up to ``count`` sets of level cameras with the best sums over all pairs, by beam search over the views.
 
-    :param width: sets kept while views are added one by one.
-    :param apart: degrees by which some relative rotation of two returned sets differs at least.
+    Of sets that agree in all cells of azimuth and elevation only the best is kept, so that the beam spreads over
+    different explanations instead of many versions of the likeliest one.
+
+    :returns: world-to-camera rotations (B, V, 3, 3) and their sums (B,), best first.
     """
     tilts, turns = len(table.elevations), len(table.azimuths)
     new_tilt = torch.arange(tilts).repeat_interleave(turns)
     new_turn = torch.arange(turns).repeat(tilts)
+    new_cell = _cell(new_tilt, new_turn)
     tilt = torch.arange(tilts)[:, None]
     turn = torch.zeros(tilts, 1, dtype=torch.long)
-    best = torch.zeros(tilts)
+    best, cell = torch.zeros(tilts), _cell(tilt[:, 0], turn[:, 0])
     for b in range(1, views):
         total = best[:, None].repeat(1, len(new_tilt))
         for a in range(b):
             total += table.scores[a, b][tilt[:, a, None], new_tilt, (new_turn - turn[:, a, None]) % turns]
-        top = total.flatten().topk(min(width, total.numel()))
-        kept, added = top.indices // len(new_tilt), top.indices % len(new_tilt)
-        tilt = torch.cat([tilt[kept], new_tilt[added, None]], dim=1)
-        turn = torch.cat([turn[kept], new_turn[added, None]], dim=1)
-        best = top.values
-    rotations = level_rotation(table.elevations[tilt], table.azimuths[turn])
-    return rotations[distinct(rotations, best, apart=apart, count=count)]
+        cells = (cell[:, None] * CELLS + new_cell).flatten()
+        order = total.flatten().argsort(descending=True, stable=True)
+        kept = order[_first_of_each(cells[order])][: max(BEAM, count)]
+        best = total.flatten()[kept]
+        cell = cells[kept].unique(return_inverse=True)[1]  # counted anew, or the numbers would overflow
+        old, added = kept // len(new_tilt), kept % len(new_tilt)
+        tilt = torch.cat([tilt[old], new_tilt[added, None]], dim=1)
+        turn = torch.cat([turn[old], new_turn[added, None]], dim=1)
+    return level_rotation(table.elevations[tilt[:count]], table.azimuths[turn[:count]]), best[:count]
+
+
+def _cell(tilt: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
+    return tilt // CELL_ELEVATIONS * (AZIMUTHS // CELL_AZIMUTHS) + turn // CELL_AZIMUTHS
+
+
+def _first_of_each(values: torch.Tensor) -> torch.Tensor:
+    """Indices, in order, at which the values (N,) appear for the first time."""
+    different, index = torch.unique(values, return_inverse=True)
+    first = torch.full((len(different),), len(values))
+    return first.scatter_reduce(0, index, torch.arange(len(values)), "amin").sort().values
 
 
 def distinct(rotation: torch.Tensor, score: torch.Tensor, *, apart: float, count: int) -> torch.Tensor:

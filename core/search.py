@@ -1,8 +1,9 @@
 """Global pose search: cameras from a few views of one object, judged by how well they explain all photos at once.
 
-Nothing needs to be learned. Level cameras are tabulated pair by pair (:mod:`.pairs`), the best sets are put together,
-and each is improved on the visual hull and the appearance of all views (:mod:`.hull`). Poses from the network's PnP
-join as further candidates; all are judged alike.
+Nothing needs to be learned. Level cameras are tabulated pair by pair (:mod:`.pairs`) and put together to many different
+sets. Rounds of improvement follow, each with fewer sets and a closer look: first their outlines alone
+(:mod:`.outlines`), then the visual hull and the appearance of all views too (:mod:`.hull`). Poses from the network's
+PnP join as further candidates; all are judged alike.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from . import cameras, confidence, hull, pairs
+from . import cameras, confidence, hull, outlines, pairs
+from .ascent import Objective, climb, rotation_of
+from .outlines import COARSE, FINE, Detail
 from .silhouettes import Silhouettes, prepare
 
 if TYPE_CHECKING:
@@ -22,8 +25,12 @@ if TYPE_CHECKING:
 
 DISTINCT = 15.0  # degrees between two hypotheses in the relative rotation of some pair of views
 RETURNED = 12
-TURN_STEPS, TURN_RATE = 20, 0.03
-START_APART = 15.0  # degrees, likewise, between the starts
+TURN_STEPS, TURN_RATES = 12, (0.04, 0.02)
+FIRST_RATE = 0.06
+SHAKE_TURN, SHAKE_TILT = 8.0, 3.0  # degrees; silhouettes and colours tell turns about the vertical least
+# Score that a mismatch of all outlines costs. From 100 to 800 it makes little difference to who wins on scans_val, but
+# a larger weight makes the way up so steep that fewer cameras find it.
+OUTLINE_WEIGHT = 100.0
 
 
 @dataclass(frozen=True)
@@ -37,28 +44,44 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class _Round:
-    """One round of improvement: how many sets of cameras enter it, and how finely they are judged."""
+    """One round of improvement: how many sets of cameras enter it, how far apart, and how closely they are judged."""
 
     sets: int
+    apart: float  # degrees, as DISTINCT
     steps: int
     rate: float
     pixels: int
     depths: int
+    detail: Detail = FINE
 
 
 @dataclass(frozen=True)
 class _Effort:
-    beam: int  # sets of cameras kept while views are added
+    starts: int
+    first_steps: int
     rounds: tuple[_Round, ...]
+    shaken: tuple[int, int]  # how many of the best sets are tried again, from how many copies each
 
 
 EFFORTS = {
-    "draft": _Effort(1000, (_Round(40, 8, 0.06, 40, 16), _Round(8, 20, 0.04, 64, 24))),
+    "draft": _Effort(
+        300, 8, (_Round(30, 7.5, 8, 0.06, 40, 16, COARSE), _Round(8, 4.0, 20, 0.04, 64, 24)), (1, 3),
+    ),
     "standard": _Effort(
-        3000, (_Round(200, 8, 0.06, 48, 20), _Round(40, 16, 0.03, 64, 24), _Round(12, 30, 0.015, 96, 32)),
+        800, 10,
+        (
+            _Round(90, 7.5, 10, 0.06, 48, 20), _Round(30, 7.5, 16, 0.03, 64, 24),
+            _Round(10, 4.0, 30, 0.02, 96, 32),
+        ),
+        (2, 4),
     ),
     "best": _Effort(
-        8000, (_Round(500, 16, 0.06, 48, 20), _Round(100, 30, 0.04, 64, 24), _Round(16, 60, 0.03, 160, 40)),
+        4000, 12,
+        (
+            _Round(400, 7.5, 12, 0.06, 48, 20), _Round(100, 7.5, 20, 0.03, 64, 24),
+            _Round(20, 4.0, 40, 0.02, 160, 40),
+        ),
+        (4, 12),
     ),
 }
 
@@ -93,40 +116,75 @@ def search_poses(
         return [Hypothesis(to_cameras(scene, rotation, centre)[0], 0.0, np.ones(1))]
     report(0.0)
     table = pairs.level_table(scene)
-    report(0.2)
-    rotation = pairs.assemble(table, len(views), width=settings.beam, count=first.sets, apart=START_APART)
-    centre = hull.start_centre(scene, len(rotation))
+    report(0.15)
+    rotation, likely = pairs.assemble(table, len(views), count=settings.starts)
+    edges = outlines.objective(outlines.prepare(views, scene, COARSE), OUTLINE_WEIGHT)
+    rotation, centre, fit = climb(
+        edges, rotation, hull.start_centre(scene, len(rotation)), steps=settings.first_steps, rate=FIRST_RATE, chunk=64
+    )
+    score = likely + fit
+    report(0.25)
     given_rotation, given_centre = from_cameras(scene, candidates)
-    rotation, centre = torch.cat([rotation, given_rotation]), torch.cat([centre, given_centre])
-    score = torch.zeros(len(rotation))
-    weights = hull.Weights()
+    objectives: list[Objective] = []
     for done, now in enumerate(settings.rounds, start=1):
-        if done > 1:
-            scene = look(now.pixels, now.depths)
-            kept = pairs.distinct(rotation, score, apart=DISTINCT / 2, count=now.sets)
-            rotation, centre = rotation[kept], centre[kept]
-        rotation, centre, score = hull.ascend(scene, rotation, centre, weights, steps=now.steps, rate=now.rate)
-        report(0.2 + 0.8 * done / len(settings.rounds))
-    rotation, centre, score = _with_turns(scene, rotation, centre, score, weights)
+        scene = look(now.pixels, now.depths)
+        objectives.append(_objective(scene, outlines.prepare(views, scene, now.detail)))
+        kept = pairs.distinct(rotation, score, apart=now.apart, count=now.sets)
+        rotation, centre = rotation[kept], centre[kept]
+        if done == 1:
+            rotation, centre = torch.cat([rotation, given_rotation]), torch.cat([centre, given_centre])
+        rotation, centre, score = climb(objectives[-1], rotation, centre, steps=now.steps, rate=now.rate)
+        report(0.25 + 0.7 * done / len(settings.rounds))
+    generator = torch.Generator().manual_seed(seed)
+    turned, origin = _turned(rotation, score)
+    shaken, source = _shaken(rotation, score, *settings.shaken, generator)
+    start, middle = torch.cat([turned, shaken]), centre[torch.cat([origin, source])]
+    for objective, rate in zip(objectives[-2:], TURN_RATES, strict=True):
+        start, middle, value = climb(objective, start, middle, steps=TURN_STEPS, rate=rate)
+    rotation, centre, score = (
+        torch.cat(pair) for pair in zip((rotation, centre, score), (start, middle, value), strict=True)
+    )
     sure = confidence.confidence(rotation, score, hull.judge(scene, rotation, centre))
     kept = pairs.distinct(rotation, score, apart=DISTINCT, count=RETURNED)
     poses = to_cameras(scene, rotation[kept], centre[kept])
     return [Hypothesis(poses[i], float(score[k]), sure[k].numpy()) for i, k in enumerate(kept.tolist())]
 
 
-def _with_turns(
-    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, score: torch.Tensor, weights: hull.Weights
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The same sets of cameras, and the best with each camera but the first turned about the vertical by quarters:
-    these are the other modes of most symmetric objects, and they must not be missing by chance."""
+def _objective(scene: Silhouettes, edges: outlines.Outlines) -> Objective:
+    """What all photos say about sets of cameras: hull, appearance, habit, and outlines."""
+    whole, outer = hull.objective(scene, hull.Weights()), outlines.objective(edges, OUTLINE_WEIGHT)
+
+    def at(rotation: torch.Tensor, centre: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        first, second = whole(rotation, centre), outer(rotation, centre)
+        return first[0] + second[0], first[1] + second[1]
+
+    return at
+
+
+def _turned(rotation: torch.Tensor, score: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The best set of cameras (B, V, 3, 3) with each camera but the first turned about the vertical by quarters: these
+    are the other modes of most symmetric objects, and they must not be missing by chance. With the sets' indices."""
     best = int(score.argmax())
-    turned = rotation[best].repeat(3 * (len(scene) - 1), 1, 1, 1)
+    views = rotation.shape[1]
+    turned = rotation[best].repeat(3 * (views - 1), 1, 1, 1)
     for index in range(len(turned)):
         view, quarter = 1 + index // 3, torch.tensor((1 + index % 3) * torch.pi / 2)
         turned[index, view] = turned[index, view] @ hull.about_vertical(quarter)
-    shift = centre[best].repeat(len(turned), 1, 1)
-    turned, shift, value = hull.ascend(scene, turned, shift, weights, steps=TURN_STEPS, rate=TURN_RATE)
-    return torch.cat([rotation, turned]), torch.cat([centre, shift]), torch.cat([score, value])
+    return turned, torch.full((len(turned),), best)
+
+
+def _shaken(
+    rotation: torch.Tensor, score: torch.Tensor, best: int, copies: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Copies of the best sets of cameras, each camera but the first turned and tilted a little: the way uphill often
+    ends at a false summit. With the sets' indices."""
+    source = score.argsort(descending=True)[:best].repeat_interleave(copies)
+    spread = torch.deg2rad(torch.tensor([SHAKE_TILT, SHAKE_TURN]))
+    angles = spread * torch.randn(len(source), rotation.shape[1], 2, generator=generator)
+    angles[:, 0] = 0
+    turn = rotation[source][..., 2] * angles[..., 1:]  # the world's vertical as each camera sees it
+    turn[..., 0] += angles[..., 0]
+    return rotation_of(turn) @ rotation[source], source
 
 
 def alternatives(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pflrm.core import hull, pairs
+from pflrm.core import hull, outlines, pairs
+from pflrm.core.ascent import climb
 from pflrm.core.cameras import Intrinsics, invert_pose, object_distance, pose, reference_pose, rotation_angle
 from pflrm.core.photos import Photo, View, canonical_view
 from pflrm.core.search import Hypothesis, alternatives, from_cameras, search_poses, symmetry, to_cameras
@@ -184,7 +185,7 @@ def test_ascent_never_ends_below_its_start(molecule: tuple[list[View], np.ndarra
     rotation[:, 1] = turn @ rotation[:, 1]
     weights = hull.Weights()
     before = hull.judge(scene, rotation, centre).total(weights)
-    _, _, after = hull.ascend(scene, rotation, centre, weights, steps=20, rate=0.04)
+    _, _, after = climb(hull.objective(scene, weights), rotation, centre, steps=20, rate=0.04)
     assert float(after) > float(before) + 0.3
 
 
@@ -276,17 +277,54 @@ def test_progress_rises_and_can_stop_the_search(molecule: tuple[list[View], np.n
 def test_tables_agree_with_the_sum_over_pairs(molecule: tuple[list[View], np.ndarray]) -> None:
     scene = prepare(molecule[0], 24)
     table = pairs.level_table(scene)
-    best = pairs.assemble(table, 4, width=50, count=1, apart=20.0)[0]
-    total = sum(
-        float(pairs.score_pair(scene, a, b, (best[b] @ best[a].T)[None])) for a in range(4) for b in range(a + 1, 4)
+    sets, sums = pairs.assemble(table, 4, count=10)
+    for rotation, found in zip(sets, sums, strict=True):
+        total = sum(
+            float(pairs.score_pair(scene, a, b, (rotation[b] @ rotation[a].T)[None]))
+            for a in range(4) for b in range(a + 1, 4)
+        )
+        assert total == pytest.approx(float(found), abs=1e-3)
+    assert sums.tolist() == sorted(sums.tolist(), reverse=True)
+    assert float(sums[0]) <= sum(float(scores.max()) for scores in table.scores.values()) + 1e-3
+
+
+def test_the_sets_put_together_are_the_best_of_their_cells(molecule: tuple[list[View], np.ndarray]) -> None:
+    scene = prepare(molecule[0][:2], 24)
+    table = pairs.level_table(scene)
+    _, sums = pairs.assemble(table, 2, count=10**6)
+    best: dict[tuple[int, int, int], float] = {}
+    for (a, b, turn), value in np.ndenumerate(table.scores[0, 1].numpy()):
+        cell = (a // pairs.CELL_ELEVATIONS, b // pairs.CELL_ELEVATIONS, turn // pairs.CELL_AZIMUTHS)
+        best[cell] = max(best.get(cell, -np.inf), float(value))
+    np.testing.assert_allclose(sums.numpy(), sorted(best.values(), reverse=True), atol=1e-4)
+
+
+def test_outlines_fit_under_true_cameras_alone(molecule: tuple[list[View], np.ndarray]) -> None:
+    views, poses = molecule
+    scene, rotation, centre = true_state(views, poses)
+    fit = outlines.objective(outlines.prepare(views, scene, outlines.FINE), 1.0)
+    true = float(fit(rotation, centre)[0])
+    assert true > -0.01
+    turned = rotation.repeat(3, 1, 1, 1)
+    for index in range(3):
+        turn = Rotation.from_euler("xyz"[index], 8, degrees=True).as_matrix()
+        turned[index, 1] = torch.from_numpy(turn).float() @ turned[index, 1]
+    assert float(fit(turned, centre.repeat(3, 1, 1))[0].max()) < true - 0.005
+
+
+def test_outlines_move_cameras_towards_the_truth(molecule: tuple[list[View], np.ndarray]) -> None:
+    views, poses = molecule
+    scene, rotation, centre = true_state(views, poses)
+    turns = Rotation.from_rotvec(np.random.default_rng(0).normal(size=(4, 3)) * 0.08).as_matrix()
+    start = torch.from_numpy(turns).float() @ rotation
+    edges = outlines.objective(outlines.prepare(views, scene, outlines.FINE), 1.0)
+    found, _, score = climb(edges, start, centre, steps=60, rate=0.02)
+    before, after = (
+        float(hull.angles(hull.relative_rotations(one) @ hull.relative_rotations(rotation).mT).mean())
+        for one in (start, found)
     )
-    largest = sum(float(scores.max()) for scores in table.scores.values())
-    assert total <= largest + 1e-3
-    others = pairs.assemble(table, 4, width=50, count=10, apart=20.0)[-1]
-    worse = sum(
-        float(pairs.score_pair(scene, a, b, (others[b] @ others[a].T)[None])) for a in range(4) for b in range(a + 1, 4)
-    )
-    assert worse <= total + 1e-3
+    assert float(score) > -0.01
+    assert after < 0.6 * before
 
 
 def test_level_rotation_looks_at_the_origin() -> None:

@@ -1,0 +1,116 @@
+"""Outlines: how well each photo's outline is explained by the other photos, to a fraction of a pixel.
+
+The ray through an outline's pixel touches the object, so under true cameras some point on it lies inside the masks of
+all views (silhouette coherence: Hernández, Schmitt and Cipolla, 2007). The visual hull of :mod:`.hull` asks the same
+of few pixels on a coarse grid, which half of all wrong cameras can satisfy; here the masks' own resolution counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import hull
+from .ascent import Objective
+from .photos import View
+from .silhouettes import DEPTH_RANGE, Silhouettes
+
+SLACK = 0.006  # half widths by which a point may miss a mask: masks are not better than that
+WIDTH = 0.023  # a miss beyond the slack that counts half; far ones are faults of a mask
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Points on each outline, depths along their rays, and depths around the best one in each further look."""
+
+    points: int
+    depths: int
+    finer: tuple[int, ...]
+
+
+COARSE = Detail(24, 16, (7,))
+FINE = Detail(72, 20, (9, 5))
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """V views: N rays through their outlines, and how far from each mask's edge a position is."""
+
+    detail: Detail
+    focal: Tensor  # (V,) in half widths
+    rays: Tensor  # (V, N, 3) at depth 1
+    signed_distance: Tensor  # (V, 1, 2S, 2S) in half widths, positive inside; covers [-2, 2]
+
+
+def prepare(views: Sequence[View], scene: Silhouettes, detail: Detail) -> Outlines:
+    """The outlines of canonical views at these views' own resolution."""
+    masks = [_solid(view.image[..., 3]) for view in views]
+    points = torch.from_numpy(np.stack([_spread(mask, detail.points) for mask in masks]))
+    rays = torch.cat([points / scene.focal[:, None, None], torch.ones(*points.shape[:2], 1)], 2)
+    distance = torch.from_numpy(np.stack([_signed_distance(mask) for mask in masks]))[:, None]
+    return Outlines(detail, scene.focal, rays, distance)
+
+
+def _solid(alpha: np.ndarray) -> np.ndarray:
+    mask = (alpha > 0.5).astype(np.uint8)
+    if not mask.any():
+        mask[mask.shape[0] // 2, mask.shape[1] // 2] = 1
+    return mask
+
+
+def _spread(mask: np.ndarray, count: int) -> np.ndarray:
+    """(count, 2) positions in half widths, spread evenly along the outlines of a mask and its holes."""
+    chains, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    pixels = np.concatenate([chain[:, 0] for chain in chains])
+    even = np.round(np.linspace(0, len(pixels) - 1, count)).astype(int)
+    return ((pixels[even] + 0.5) / (len(mask) / 2) - 1).astype(np.float32)
+
+
+def _signed_distance(mask: np.ndarray) -> np.ndarray:
+    wide = np.pad(mask, len(mask) // 2)
+    inside = cv2.distanceTransform(wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+    outside = cv2.distanceTransform(1 - wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+    return (np.where(wide > 0, inside, -outside) / (len(mask) / 2)).astype(np.float32)
+
+
+def objective(outlines: Outlines, weight: float) -> Objective:
+    """Minus the mismatch of all outlines, a share in [0, 1], times its weight."""
+
+    def at(rotation: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+        offset = _touching(outlines, rotation.detach(), centre.detach())
+        inside = _depth_inside(outlines, rotation, centre, offset, "bilinear")[..., 0]
+        miss = (-inside - SLACK).clamp(min=0)
+        value = -weight * (miss / (miss + WIDTH)).mean((-1, -2))
+        return value.detach(), value
+
+    return at
+
+
+@torch.no_grad()
+def _touching(outlines: Outlines, rotation: Tensor, centre: Tensor) -> Tensor:
+    """(B, V, N, 1) where each ray is deepest inside all masks, before or behind the object's centre."""
+    step = 2 * DEPTH_RANGE / outlines.detail.depths
+    steps = (torch.arange(outlines.detail.depths) + 0.5) * step - DEPTH_RANGE
+    offset = steps.expand(*rotation.shape[:2], outlines.rays.shape[1], -1)
+    best = _deepest(outlines, rotation, centre, offset, "nearest")
+    for count in outlines.detail.finer:
+        best = _deepest(outlines, rotation, centre, best + torch.linspace(-step, step, count), "bilinear")
+        step = 2 * step / (count - 1)
+    return best
+
+
+def _deepest(outlines: Outlines, rotation: Tensor, centre: Tensor, offset: Tensor, mode: str) -> Tensor:
+    inside = _depth_inside(outlines, rotation, centre, offset, mode)
+    return torch.gather(offset, 3, inside.argmax(-1, keepdim=True))
+
+
+def _depth_inside(outlines: Outlines, rotation: Tensor, centre: Tensor, offset: Tensor, mode: str) -> Tensor:
+    """(B, V, N, K) how far inside all masks points lie, in half widths, at offsets (B, V, N, K) from the centre."""
+    depth = centre[:, :, 2, None, None] + offset
+    positions, _ = hull.project(outlines.focal, outlines.rays, rotation, centre, depth)
+    return hull.sample(outlines.signed_distance, positions / 2, mode)[:, 0].amin(0)
