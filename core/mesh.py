@@ -126,17 +126,23 @@ def sample_occupancy(field: Field, resolution: int, progress: Progress) -> np.nd
     wanted = _crossed_cells(coarse)
     section = _section(progress, 0.3, 0.9)  # the first round is nearly all of the work
     while wanted.any():
-        corners = np.argwhere(wanted) * block
-        covered = np.zeros_like(known)
+        corners = np.argwhere(wanted)
+        low, high = np.maximum(corners.min(axis=0) - 1, 0), np.minimum(corners.max(axis=0) + 2, blocks)
+        # Only around the wanted blocks can anything change: the rest of a fine grid is large and empty.
+        part = tuple(slice(begin, end) for begin, end in zip(low, high, strict=True))
+        box = tuple(slice(begin * block, end * block + 1) for begin, end in zip(low, high, strict=True))
+        covered = np.zeros_like(known[box])
         for offset in offsets:
-            covered[tuple((corners + offset).T)] = True
-        points = np.argwhere(covered & ~known)
+            covered[tuple(((corners - low) * block + offset).T)] = True
+        points = np.argwhere(covered & ~known[box]) + low * block
         volume[tuple(points.T)] = _query_occupancy(field, points, count, section)
         section = _section(progress, 0.9, 0.9)
-        known |= covered
+        known[box] |= covered
         done |= wanted
-        crossed = _crossed_cells(volume).reshape(blocks, block, blocks, block, blocks, block).any(axis=(1, 3, 5))
-        wanted = crossed & ~done
+        sides = [side for length in high - low for side in (length, block)]
+        crossed = _crossed_cells(volume[box]).reshape(sides).any(axis=(1, 3, 5))
+        wanted = np.zeros_like(done)
+        wanted[part] = crossed & ~done[part]
     progress(1.0)
     return volume
 
@@ -188,8 +194,15 @@ def close_and_march(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     :returns: vertices (N, 3) float64, faces (M, 3) int64, counter-clockwise seen from outside.
     """
-    vertices, faces = march(np.pad(volume, 1))
-    return vertices - 1, faces
+    inside = volume > OCCUPIED
+    if not inside.any():
+        return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
+    # Most of a fine grid is empty: only the box around the object, with one layer of the space beyond, is marched.
+    spans = [np.flatnonzero(inside.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    begin = np.array([max(span[0] - 1, 0) for span in spans])
+    box = tuple(slice(low, span[-1] + 2) for low, span in zip(begin, spans, strict=True))
+    vertices, faces = march(np.pad(volume[box], 1))
+    return vertices - 1 + begin, faces
 
 
 def march(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,8 @@ def main() -> None:
         for name, seconds in (("cold", cold), ("warm", warm)):
             print(f"{quality}, 4 photos, {name}: {seconds:.2f} s = {seconds / baseline:.0f} matrix products")
         print(f"{quality}, peak memory of the worker: {peak:.2f} GiB")
+    sparse, dense = surface_figures()
+    print(f"surface at 512³ where it can be: {sparse:.2f} s = {sparse / dense:.1f} times a dense one at 128³")
     register, apply, project = blender_figures()
     print(f"registering the extension: {1000 * register:.1f} ms")
     print(f"applying a result of {VERTICES} vertices: {apply:.2f} s = {apply / baseline:.1f} matrix products")
@@ -73,6 +75,29 @@ def peak_memory(pid: int | None) -> float:
         return float("nan")
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024**2
+
+
+def surface_figures() -> tuple[float, float]:
+    """Seconds for the surface of a bumpy ball in an 80³ grid: sparsely at 512³, and at 128³ with every point asked."""
+    import torch
+    from pflrm.core.mesh import close_and_march, sample_occupancy
+    from pflrm.core.model import Field
+    from pflrm.core.refine import GridDecoder, grid_points
+
+    points = grid_points(80, 1.6)
+    inside = 0.9 + 0.1 * torch.sin(9 * points).prod(dim=1) - points.norm(dim=1)
+    values = torch.stack([40 * inside, *points.T]).reshape(4, 80, 80, 80)
+    field = Field(GridDecoder(1.6), values)  # type: ignore[arg-type]
+
+    def dense() -> None:
+        everywhere = grid_points(129, 1.6).split(1 << 17)
+        density = torch.cat([field.query(part)[0] for part in everywhere])
+        close_and_march((1 - field.level / (density + field.level)).view(129, 129, 129).numpy())
+
+    def sparse() -> None:
+        close_and_march(sample_occupancy(field, 512, lambda fraction: None))
+
+    return tuple(statistics.median(seconds(run) for _ in range(3)) for run in (sparse, dense))  # type: ignore[return-value]
 
 
 def blender_figures() -> tuple[float, float, float]:
