@@ -1,0 +1,235 @@
+"""How well one set of cameras agrees with all photos, at the resolution of the views.
+
+:mod:`.hull` judges very many cameras by few pixels of small views. Here the same question is put finely: the ray of
+every sampled pixel must meet a point inside all masks, to a fraction of a pixel, and the surface there must look alike
+in the views that see it. Half of the pixels lie at the outlines, where a turned camera shows first.
+
+Poses are ``world_to_view`` (V, 4, 4) in the world whose origin is the object's centre. T, S, N, K are target views,
+source views, their pixels, and samples along a pixel's ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .photos import View
+
+DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
+SLACK = 0.005  # how far outside a mask a point may lie unpunished
+SHARP_COVER, COVER_BLUR = 0.02, 0.02  # softness of the masks, and what each pixel of blur adds
+COLOUR_WIDTH = 0.05  # difference of colour over which the likeness of two pixels falls by a factor of e
+OUTLIERS = 0.3  # share of pixels whose match tells nothing: highlights, shadows
+FRONT_WIDTH = 0.5  # how far behind the hull's front the surface is expected
+SEEN_DEPTH = 0.15  # points this far behind the front of another view's hull are hidden there
+SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
+COVER, APPEARANCE, HABIT = 100.0, 6.0, 1.0  # how much each term counts
+ASIDE, CLOSER = 0.5, 0.3  # spread of the centre across a view, and of the log of its distance
+OUTLINE = 1.5  # pixels from the mask's edge
+CELLS = 64  # along the side of the map of a view's front
+NOWHERE = 50.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """V views, N sampled pixels of each, K depths along the ray of each."""
+
+    softness: float  # of the masks, in units of the world
+    intrinsics: Tensor  # (V, 4) normalised
+    distance: Tensor  # (V, 1, 2S, 2S) to the outline in widths of a view, positive inside; over twice its extent
+    colour: Tensor  # (V, 3, S, S) divided by COLOUR_WIDTH
+    rays: Tensor  # (V, N, 3) at depth 1
+    pixel_colour: Tensor  # (V, N, 3)
+    commonness: Tensor  # (V, N) log of the mean likeness of such a pixel to all pixels of the object
+    nearest: Tensor  # (V, CELLS²) index of the sampled pixel nearest to a cell, N on the background
+    offsets: Tensor  # (K,) depths less the centre's
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Where the pixels' rays meet the object: depths less the centre's (S, N, 1 + M), the best covered first, then the
+    likeliest; and how far those are seen from each other view, times their probability (T, S, N, M)."""
+
+    offsets: Tensor
+    seen: Tensor
+
+
+def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> Scene:
+    """Sample canonical views.
+
+    :param pixels: N of each view; ``depths`` K along each ray.
+    :param blur: of colours, in pixels; masks soften along. It widens the way from which cameras find to the truth.
+    """
+    images = np.stack([view.image for view in views])
+    masks = images[..., 3] > 0.5
+    for mask in masks:
+        if not mask.any():
+            mask[mask.shape[0] // 2, mask.shape[1] // 2] = True
+    distances = np.stack([_signed_distance(mask) for mask in masks])
+    chosen = np.stack([_sample_pixels(distance, pixels) for distance in distances])
+    intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
+    position = torch.from_numpy(chosen).float()
+    rays = ((position + 1) / 2 - intrinsics[:, None, 2:]) / intrinsics[:, None, :2]
+    colours = np.stack([_colours(image, mask, blur) for image, mask in zip(images, masks, strict=True)]) / COLOUR_WIDTH
+    colour = torch.from_numpy(colours).float().permute(0, 3, 1, 2).contiguous()
+    pixel_colour = _look_up(colour, position[:, :, None], "bilinear")[..., 0].transpose(1, 2)
+    likeness = torch.exp(-torch.cdist(pixel_colour, pixel_colour.flatten(0, 1)[None]))
+    return Scene(
+        softness=SHARP_COVER + COVER_BLUR * blur,
+        intrinsics=intrinsics,
+        distance=torch.from_numpy(distances).float()[:, None],
+        colour=colour,
+        rays=torch.cat([rays, torch.ones_like(rays[..., :1])], -1),
+        pixel_colour=pixel_colour,
+        commonness=likeness.mean(2).clamp(min=1e-3).log(),
+        nearest=torch.from_numpy(np.stack([_nearest(*pair) for pair in zip(masks, chosen, strict=True)])),
+        offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
+    )
+
+
+def _signed_distance(mask: np.ndarray) -> np.ndarray:
+    """(2S, 2S) distance to the edge of a mask (S, S) in widths, positive inside, over twice the view's extent."""
+    wide = np.pad(mask.astype(np.uint8), mask.shape[0] // 2)
+    inside = cv2.distanceTransform(wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+    outside = cv2.distanceTransform(1 - wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+    return np.where(wide > 0, inside, -outside) / mask.shape[0]
+
+
+def _colours(image: np.ndarray, mask: np.ndarray, blur: float) -> np.ndarray:
+    """The object's colours (S, S, 3), continued beyond its mask so that pixels at the edge compare fairly."""
+    alpha = np.where(mask, image[..., 3], 0.0).astype(np.float32)
+    premultiplied = image[..., :3] * alpha[..., None]
+    weight, total = cv2.GaussianBlur(alpha, (0, 0), blur), cv2.GaussianBlur(premultiplied, (0, 0), blur)
+    far_weight, far_total = cv2.GaussianBlur(weight, (0, 0), 3), cv2.GaussianBlur(total, (0, 0), 3)
+    near = total / np.maximum(weight, 1e-3)[..., None]
+    far = far_total / np.maximum(far_weight, 1e-4)[..., None]
+    return np.where(weight[..., None] > 0.2, near, far).clip(0, 1)
+
+
+def _sample_pixels(distance: np.ndarray, count: int) -> np.ndarray:
+    """(count, 2) positions in [-1, 1]: half along the outline, half within, evenly spread."""
+    size = len(distance) // 2
+    depth = distance[size // 2 : size // 2 + size, size // 2 : size // 2 + size] * size  # in pixels
+    outline, within = (depth > 0) & (depth <= OUTLINE), depth > OUTLINE
+    rows, columns = np.nonzero(outline)
+    around = np.argsort(np.arctan2(rows - rows.mean(), columns - columns.mean()), kind="stable")
+    edge = np.column_stack([columns, rows])[around]
+    inner = np.argwhere(within if within.any() else outline)[:, ::-1]
+    parts = [
+        points[((np.arange(share) + 0.5) * len(points) / share).astype(int)]
+        for points, share in ((edge, count // 2), (inner, count - count // 2))
+    ]
+    return (np.concatenate(parts) + 0.5) / size * 2 - 1
+
+
+def _nearest(mask: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """(CELLS²,) index of the sampled pixel nearest to each cell, ``len(pixels)`` on the background."""
+    centres = (np.arange(CELLS) + 0.5) / CELLS * 2 - 1
+    columns, rows = np.meshgrid(centres, centres)
+    squared = (columns.ravel()[:, None] - pixels[:, 0]) ** 2 + (rows.ravel()[:, None] - pixels[:, 1]) ** 2
+    small = cv2.resize(mask.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA).ravel() > 0
+    return np.where(small, squared.argmin(1), len(pixels))
+
+
+@torch.no_grad()
+def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
+    """The score of a set of cameras (V, 4, 4), higher is better, and where their pixels meet the object."""
+    views = len(poses)
+    steps = _around_hull(scene, poses)
+    position, depth = _project(scene, poses, steps)
+    inside = _inside(scene, position, depth, "nearest")
+    covered, best = inside.max(-1, keepdim=True)
+    solid = inside > -2 * SLACK
+    met = solid.any(-1)
+    front = torch.gather(steps, 2, solid.float().argmax(-1, keepdim=True))[..., 0]  # (S, N) less the centre's depth
+    fronts = torch.where(met, front + poses[:, 2, 3, None], NOWHERE)
+    maps = torch.gather(torch.cat([fronts, torch.full((views, 1), -NOWHERE)], 1), 1, scene.nearest)
+    there = _look_up(maps.view(views, 1, CELLS, CELLS), position.flatten(1, 2), "nearest")[:, 0]
+    behind = depth - there.view_as(depth)
+    seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -SEEN_DEPTH)
+    seen = seen * (1 - torch.eye(views))[:, :, None, None]
+    alike = (_likeness(scene, position, "nearest") * seen).sum(0)
+    # The surface may lie anywhere behind the hull's front. The evidence is the mean over these places, not the best
+    # of them, for a long way through a large hull always meets something alike.
+    offset = steps - front[..., None]
+    usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square(), -1e4)
+    joint = usual.log_softmax(-1) + alike
+    evidence = (joint.logsumexp(-1) * met).mean()
+    likely = joint.topk(SURFACES, dim=-1).indices
+    probability = torch.gather(joint.softmax(-1), 2, likely) * met[..., None]
+    seen_there = torch.gather(seen, 3, likely[None].expand(views, -1, -1, -1))
+    surface = Surface(torch.gather(steps, 2, torch.cat([best, likely], -1)), seen_there * probability)
+    return float(_total(scene, poses, covered, evidence)), surface
+
+
+def _around_hull(scene: Scene, poses: Tensor) -> Tensor:
+    """(S, N, K) offsets within the hull's extent along each ray: a thin object lies between the coarse ones."""
+    coarse = scene.offsets
+    position, depth = _project(scene, poses, coarse[None, None])
+    inside = _inside(scene, position, depth, "nearest")
+    near = inside >= inside.amax(-1, keepdim=True).clamp(max=0)  # the hull; where it is missed, the place nearest to it
+    step = float(coarse[1] - coarse[0])
+    first = torch.where(near, coarse, NOWHERE).amin(-1, keepdim=True) - step
+    last = torch.where(near, coarse, -NOWHERE).amax(-1, keepdim=True) + step
+    return first + (last - first) * (torch.arange(len(coarse)) + 0.5) / len(coarse)
+
+
+def score_at(scene: Scene, poses: Tensor, surface: Surface) -> Tensor:
+    """The score on a surface found before, differentiable in the poses."""
+    position, depth = _project(scene, poses, surface.offsets)
+    covered = _inside(scene, position[:, :, :, :1], depth[..., :1], "bilinear")
+    alike = _likeness(scene, position[:, :, :, 1:], "bilinear")
+    return _total(scene, poses, covered, (alike * surface.seen).sum((0, -1)).mean())
+
+
+def _total(scene: Scene, poses: Tensor, covered: Tensor, evidence: Tensor) -> Tensor:
+    excess = ((-covered - SLACK) / scene.softness).clamp(min=0)
+    return APPEARANCE * evidence - COVER * (excess / (1 + excess)).mean() - HABIT * _habit(poses)
+
+
+def _habit(poses: Tensor) -> Tensor:
+    """How far cameras are from what is usual: the object in the middle, photos from about the same distance."""
+    centre = poses[1:, :3, 3]
+    distance = (centre[:, 2] / poses[0, 2, 3]).clamp(min=0.1).log() / CLOSER
+    return 0.5 * ((centre[:, :2] / ASIDE).square().sum() + distance.square().sum())
+
+
+def _project(scene: Scene, poses: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
+    """Points on the rays, ``offsets`` (S or 1, N or 1, K) behind the centre, as all views see them.
+
+    :returns: positions (T, S, N, K, 2) in [-1, 1] and depths (T, S, N, K).
+    """
+    rotation, translation = poses[:, :3, :3], poses[:, :3, 3]
+    along = translation[:, 2, None, None] + offsets  # (S, N, K)
+    relative = rotation[:, None] @ rotation[None].transpose(-1, -2)  # (T, S, 3, 3)
+    shift = translation[:, None] - (relative @ translation[None, :, :, None])[..., 0]
+    turned = torch.einsum("tsij,snj->itsn", relative, scene.rays)[..., None]
+    x, y, z = turned * along + shift.permute(2, 0, 1)[..., None, None]
+    z = z.clamp(min=0.2)
+    fx, fy, cx, cy = scene.intrinsics.T[..., None, None, None]
+    return 2 * torch.stack([x / z * fx + cx, y / z * fy + cy], -1) - 1, z
+
+
+def _inside(scene: Scene, position: Tensor, depth: Tensor, mode: str) -> Tensor:
+    """(S, N, K) how deep points lie inside all masks, in units of the world."""
+    edge = _look_up(scene.distance, position.flatten(1, 2) / 2, mode)[:, 0].view_as(depth)
+    return (edge * depth / scene.intrinsics[:, 0, None, None, None]).amin(0)
+
+
+def _likeness(scene: Scene, position: Tensor, mode: str) -> Tensor:
+    """(T, S, N, K) log ratio: how much more alike a pixel and its match are than any two pixels of the object."""
+    found = _look_up(scene.colour, position.flatten(1, 2), mode).view(len(position), 3, *position.shape[1:-1])
+    squared = (found - scene.pixel_colour.permute(2, 0, 1)[None, ..., None]).square().sum(1)
+    likeness = torch.exp(-(squared + 1e-4).sqrt() - scene.commonness[..., None])
+    return torch.log((1 - OUTLIERS) * likeness + OUTLIERS)
+
+
+def _look_up(maps: Tensor, position: Tensor, mode: str) -> Tensor:
+    """(V, D, N, K) of maps (V, D, H, W) at positions (V, N, K, 2) in [-1, 1]."""
+    return F.grid_sample(maps, position, mode=mode, align_corners=False, padding_mode="border")

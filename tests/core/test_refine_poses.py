@@ -1,0 +1,150 @@
+"""Refinement of the cameras: a painted box seen from four sides, whose cameras are known and then disturbed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from pflrm.core import agreement
+from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose, rotation_angle
+from pflrm.core.errors import CancelledError
+from pflrm.core.refine_poses import climb, refine_poses
+from pflrm.core.search import Hypothesis
+from scipy.spatial.transform import Rotation
+
+SIZE = 96
+HALF_ANGLE = 0.35
+HALF_SIDES = np.array([0.35, 0.55, 0.75])
+
+
+def box_view(world_to_view: np.ndarray) -> SimpleNamespace:
+    """The box as a canonical camera sees it; its paint is smooth, and nowhere twice the same."""
+    intrinsics = canonical_intrinsics(HALF_ANGLE, SIZE)
+    v, u = (np.mgrid[:SIZE, :SIZE] + 0.5 - SIZE / 2) / intrinsics.fx
+    rays = np.stack([u, v, np.ones_like(u)], -1) @ world_to_view[:3, :3]
+    origin = -world_to_view[:3, :3].T @ world_to_view[:3, 3]
+    planes = np.stack([(-HALF_SIDES - origin) / rays, (HALF_SIDES - origin) / rays])
+    near, far = planes.min(0).max(-1), planes.max(0).min(-1)
+    hit = origin + near[..., None] * rays
+    colour = 0.5 + 0.4 * np.sin(hit @ np.array([[7.0, 1.0, 2.0], [2.0, 6.0, 1.0], [1.0, 2.0, 5.0]]))
+    image = np.concatenate([colour, (near < far)[..., None]], -1).astype(np.float32)
+    return SimpleNamespace(image=image, intrinsics=intrinsics)
+
+
+@pytest.fixture(scope="module")
+def true_poses() -> np.ndarray:
+    turns = Rotation.from_euler("zx", [[0, 0], [60, 15], [130, -10], [230, 20]], degrees=True).as_matrix()
+    return np.array([reference_pose(object_distance(HALF_ANGLE)) @ pose(turn, np.zeros(3)) for turn in turns])
+
+
+@pytest.fixture(scope="module")
+def views(true_poses: np.ndarray) -> list[SimpleNamespace]:
+    return [box_view(matrix) for matrix in true_poses]
+
+
+def disturbed(poses: np.ndarray, degrees: float, seed: int) -> np.ndarray:
+    """All cameras but the first turned about the object by this much around random axes, and shifted a little."""
+    rng = np.random.default_rng(seed)
+    axes = rng.normal(size=(len(poses), 3))
+    turns = Rotation.from_rotvec(np.radians(degrees) * axes / np.linalg.norm(axes, axis=1, keepdims=True)).as_matrix()
+    moved = poses.copy()
+    moved[1:, :3, :3] = turns[1:] @ poses[1:, :3, :3]
+    moved[1:, :3, 3] += rng.normal(size=(len(poses) - 1, 3)) * 0.05
+    return moved
+
+
+def errors(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    return rotation_angle(found[1:, :3, :3] @ np.swapaxes(true[1:, :3, :3], 1, 2))
+
+
+def hypothesis(poses: np.ndarray, score: float = 0.0) -> Hypothesis:
+    return Hypothesis(poses, score, np.linspace(1, 0.5, len(poses)))
+
+
+@pytest.mark.parametrize("degrees", [10.0, 15.0])
+def test_known_errors_shrink(views: list[SimpleNamespace], true_poses: np.ndarray, degrees: float) -> None:
+    start = disturbed(true_poses, degrees, seed=1)
+    [best] = refine_poses(views, [hypothesis(start)], quality="standard")
+    assert errors(start, true_poses).mean() == pytest.approx(degrees)
+    assert errors(best.world_to_camera, true_poses).mean() < 0.6 * degrees
+    np.testing.assert_array_equal(best.world_to_camera[0].astype(np.float32), true_poses[0].astype(np.float32))
+    np.testing.assert_allclose(np.linalg.det(best.world_to_camera[:, :3, :3]), 1, atol=1e-4)
+
+
+def test_of_two_explanations_the_right_one_wins(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
+    """The search ranked them the other way round by a hair: the photos decide, and the scores follow."""
+    wrong = true_poses.copy()
+    wrong[2, :3, :3] = wrong[2, :3, :3] @ Rotation.from_euler("z", 90, degrees=True).as_matrix()
+    best, other = refine_poses(
+        views, [hypothesis(wrong, 0.1), hypothesis(disturbed(true_poses, 4, seed=2), 0.0)], quality="standard"
+    )
+    assert errors(best.world_to_camera, true_poses).max() < 15
+    assert errors(other.world_to_camera, true_poses).max() > 30
+    assert best.score >= other.score
+
+
+@pytest.mark.parametrize("degrees", [0.0, 20.0])
+def test_a_climb_never_ends_below_its_start(
+    views: list[SimpleNamespace], true_poses: np.ndarray, degrees: float
+) -> None:
+    scene = agreement.prepare(views, pixels=64, depths=16, blur=0.7)
+    start = torch.from_numpy(disturbed(true_poses, degrees, seed=3)).float()
+    score, poses = climb(scene, start, steps=6, rate=0.3)  # a rate that leaps past every summit
+    assert score >= agreement.judge(scene, start)[0]
+    assert score == pytest.approx(agreement.judge(scene, poses)[0], abs=1e-4)
+
+
+def test_the_true_cameras_score_best(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
+    scene = agreement.prepare(views, pixels=192, depths=28, blur=0.7)
+    scores = [
+        agreement.judge(scene, torch.from_numpy(disturbed(true_poses, degrees, seed=4)).float())[0]
+        for degrees in (0.0, 3.0, 8.0, 20.0)
+    ]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_thin_object_is_met_between_the_coarse_depths() -> None:
+    """A plate thinner than the distance between two samples: true cameras leave none of its pixels uncovered."""
+    views, poses = [], []
+    for angle in (0, 90):
+        turn = Rotation.from_euler("z", angle, degrees=True).as_matrix()
+        world_to_view = reference_pose(object_distance(HALF_ANGLE)) @ pose(turn, np.zeros(3))
+        image = np.full((SIZE, SIZE, 4), 0.5, np.float32)
+        image[..., 3] = 0
+        half_width = SIZE // 3 if angle == 0 else 2
+        image[SIZE // 3 : -SIZE // 3, SIZE // 2 - half_width : SIZE // 2 + half_width, 3] = 1
+        views.append(SimpleNamespace(image=image, intrinsics=canonical_intrinsics(HALF_ANGLE, SIZE)))
+        poses.append(world_to_view)
+    scene = agreement.prepare(views, pixels=64, depths=12, blur=0.7)
+    score, surface = agreement.judge(scene, torch.from_numpy(np.array(poses)).float())
+    assert surface.offsets[0, :, 0].abs().median() < 0.1
+    assert score > -5
+
+
+def test_the_same_seed_gives_the_same_cameras(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
+    start = hypothesis(disturbed(true_poses, 10, seed=5))
+    first, second = (refine_poses(views, [start], quality="standard", seed=7)[0] for _ in range(2))
+    np.testing.assert_array_equal(first.world_to_camera, second.world_to_camera)
+
+
+def test_draft_and_a_single_photo_change_nothing(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
+    start = hypothesis(disturbed(true_poses, 10, seed=6))
+    assert refine_poses(views, [start], quality="draft") == [start]
+    alone = hypothesis(true_poses[:1])
+    assert refine_poses(views[:1], [alone], quality="best") == [alone]
+
+
+def test_progress_rises_to_one_and_can_stop_the_work(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
+    start = hypothesis(disturbed(true_poses, 10, seed=8))
+    told: list[float] = []
+    refine_poses(views, [start], quality="standard", progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+    def cancel(fraction: float) -> None:
+        raise CancelledError("stopped")
+
+    with pytest.raises(CancelledError):
+        refine_poses(views, [start], quality="standard", progress=cancel)
