@@ -65,8 +65,8 @@ class Problem:
 
 
 def solver_device(device: torch.device) -> torch.device:
-    """Where poses are computed: float64 is needed, which Apple's GPUs lack."""
-    return torch.device("cpu") if device.type == "mps" else device
+    """Where poses are computed: float64 is needed, which GPUs of Apple and Intel lack."""
+    return torch.device("cpu") if device.type in ("mps", "xpu") else device
 
 
 def project(problem: Problem, rotation: Tensor, translation: Tensor) -> tuple[Tensor, Tensor, Tensor]:

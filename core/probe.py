@@ -29,10 +29,10 @@ def devices() -> list[dict[str, Any]]:
     import torch
 
     found = []
-    if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            properties = torch.cuda.get_device_properties(index)
-            found.append({"kind": "cuda", "name": properties.name, "memory": properties.total_memory})
+    for kind, backend in (("cuda", torch.cuda), ("xpu", torch.xpu)):
+        for index in range(backend.device_count() if backend.is_available() else 0):
+            properties = backend.get_device_properties(index)
+            found.append({"kind": kind, "name": properties.name, "memory": properties.total_memory})
     if torch.backends.mps.is_available():
         found.append({"kind": "mps", "name": "Apple GPU", "memory": _system_memory()})
     found.append({"kind": "cpu", "name": platform.processor() or platform.machine(), "memory": _system_memory()})
@@ -52,13 +52,26 @@ def report() -> dict[str, Any]:
                 errors[module] = f"{type(error).__name__}: {error}"
             continue
         versions[module] = getattr(loaded, "__version__", None) or _distribution_version(distribution)
+    present = devices() if versions["torch"] else []
+    errors |= {device["kind"]: words for device in present if (words := _trial(device["kind"]))}
     return {
         "python": platform.python_version(),
         "executable": sys.executable,
         "packages": versions,
         "errors": errors,
-        "devices": devices() if versions["torch"] else [],
+        "devices": [device for device in present if device["kind"] not in errors],
     }
+
+
+def _trial(kind: str) -> str:
+    """Why the device does not compute, or ""."""
+    import torch
+
+    try:
+        (torch.ones(2, 2, device=kind) @ torch.ones(2, 2, device=kind)).sum().item()
+    except Exception as failure:  # a driver can fail in any way
+        return f"{type(failure).__name__}: {failure}".splitlines()[0]
+    return ""
 
 
 def _distribution_version(name: str) -> str:
@@ -71,6 +84,12 @@ def _distribution_version(name: str) -> str:
 def _system_memory() -> int | None:
     if hasattr(os, "sysconf"):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if sys.platform == "win32":
+        import ctypes
+
+        kilobytes = ctypes.c_ulonglong()
+        if ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
+            return kilobytes.value * 1024
     return None
 
 

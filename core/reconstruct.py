@@ -91,13 +91,18 @@ class ModelCache:
 
 
 def choose_device(name: str) -> str:
-    """The torch device for ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    """The torch device for ``auto``, ``cpu``, ``cuda``, ``mps`` or ``xpu``.
 
     :raises RuntimeMissingError: the device is not there.
     """
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "xpu": torch.xpu.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if name == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if available[device])
+        return next(device for device, present in available.items() if present)
     if not available.get(name, False):
         there = ", ".join(device for device, present in available.items() if present)
         raise RuntimeMissingError(f"This machine's torch has no device {name!r}.", f"Choose one of: auto, {there}.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .reconstruct import ModelCache, Reconstruction
 
 QUALITIES = ("draft", "standard", "best")
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 
 Progress = Callable[[str, float], None]
 
