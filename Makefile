@@ -2,6 +2,8 @@
 # make test       all tests; those with Blender's window where its folder can be built (root, Debian, 3 GB)
 # make gui-test   the tests with Blender's window alone; builds its folder first if it is missing
 # make package    the zip that Blender installs, in dist/
+# make package-offline  the same with the CPU wheels of this system and Python, to use without a network (TORCH_INDEX)
+# make lock       the versions and hashes that Set Up installs, after a change of the dependencies
 # make lint       ruff and mypy
 # make bench      times and memory, beside the machine's own speed
 # make train      go on training the bundled weights (MINUTES, PACK)
@@ -12,9 +14,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 10
 DEMO_PHOTOS := $(foreach side,front left back right,demo/photos/robot_$(side).png)
+LOCK := core/requirements-lock.txt
 DATA ?= ../shared/data/scans_val
 
-.PHONY: demo test gui-test package lint bench train evaluate clean
+.PHONY: demo test gui-test package package-offline lock lint bench train evaluate clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +40,13 @@ gui-test: $(VENV)/ready
 
 package: $(VENV)/ready
 	$(BIN)/python tests/build_extension.py dist
+
+package-offline: $(VENV)/ready
+	$(BIN)/python -m pflrm.tests.build_offline dist $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+
+lock: $(VENV)/ready
+	$(BIN)/uv pip compile pyproject.toml --extra heic --universal --python-version 3.11 --only-binary :all: \
+		--generate-hashes --no-annotate --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -21,11 +21,12 @@ def register() -> None:
 def unregister() -> None:
     """Take everything away again, and stop the worker."""
     from . import operators, ui
-    from .pflrm_blender import command, inspection, masks, properties, session
+    from .pflrm_blender import command, inspection, masks, properties, session, setting_up
 
     command.unregister()
     ui.unregister()
     operators.unregister()
+    setting_up.unregister()
     inspection.unregister()
     session.unregister()
     masks.unregister()

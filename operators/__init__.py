@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from . import arrange, masks, photos, result, run, support
+from . import arrange, masks, photos, result, run, setup, support
 
 CLASSES = (
-    *photos.CLASSES, *masks.CLASSES, *run.CLASSES, *result.CLASSES, *arrange.CLASSES, *support.CLASSES,
+    *photos.CLASSES, *masks.CLASSES, *run.CLASSES, *result.CLASSES, *arrange.CLASSES, *setup.CLASSES, *support.CLASSES,
 )
 
 

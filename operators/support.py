@@ -1,34 +1,15 @@
-"""When something is missing or wrong: set up, check, report."""
+"""When something is missing or wrong: check, report."""
 
 from __future__ import annotations
 
 import bpy
 
 from ..pflrm_blender import environment, report, session
-from ..pflrm_blender.properties import ROOT_PACKAGE, machine
-
-
-class PFLRM_OT_set_up(bpy.types.Operator):
-    """Open the preferences of PF-LRM, where the Python that reconstructs is chosen"""
-
-    bl_idname = "pflrm.set_up"
-    bl_label = "Set Up…"
-    bl_options = {"REGISTER"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if ROOT_PACKAGE not in context.preferences.addons:
-            cls.poll_message_set("The extension is not enabled in the preferences")
-            return False
-        return True
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        bpy.ops.preferences.addon_show(module=ROOT_PACKAGE)
-        return {"FINISHED"}
+from ..pflrm_blender.properties import machine
 
 
 class PFLRM_OT_check_runtime(bpy.types.Operator):
-    """Ask the chosen Python which packages and devices it has. Takes a few seconds in the background"""
+    """Ask the chosen Python which packages and devices it has, and check the weights. Takes a few seconds"""
 
     bl_idname = "pflrm.check_runtime"
     bl_label = "Check"
@@ -42,7 +23,7 @@ class PFLRM_OT_check_runtime(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        environment.check(machine().interpreter)
+        environment.check(machine())
         if not bpy.app.background:
             bpy.app.timers.register(_redraw_when_answered, first_interval=0.2)
         return {"FINISHED"}
@@ -66,4 +47,4 @@ class PFLRM_OT_copy_report(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (PFLRM_OT_set_up, PFLRM_OT_check_runtime, PFLRM_OT_copy_report)
+CLASSES = (PFLRM_OT_check_runtime, PFLRM_OT_copy_report)

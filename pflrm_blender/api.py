@@ -64,8 +64,8 @@ def reconstruct(
     :param cameras_file: also write the cameras there, as cameras.json.
     :param mesh_file: also write the mesh there, as .ply, .obj or .glb, with all its faces.
     :param options: ``quality`` ("draft", "standard", "best"), ``poses_only``, ``device`` ("auto", "cpu", "cuda",
-        "mps"), ``seed``, ``focal_35mm`` (millimetres) or ``fov`` (degrees across the longer side), ``masks`` (a file
-        for each photo), ``intrinsics`` (a file in the form of cameras.json), ``weights`` (a file),
+        "mps", "xpu"), ``seed``, ``focal_35mm`` (millimetres) or ``fov`` (degrees across the longer side), ``masks``
+        (a file for each photo), ``intrinsics`` (a file in the form of cameras.json), ``weights`` (a file),
         ``mesh_resolution``. None stands for the default.
     :returns: the names of what was made.
     :raises PflrmError: with a message, a remedy and the kind of failure; the scene is as it was.
@@ -93,6 +93,7 @@ def reconstruct(
         "mesh": _absolute(mesh_file) if mesh_file else None,
     }
     background = job.shared()
+    background.managed = preferences.managed
     event = background.run(request, on_progress, interpreter or preferences.interpreter)
     try:
         data = load_result(Path(event["path"]))

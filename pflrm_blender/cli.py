@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import batch, job, output, report, runtime
+from . import batch, output, plan, report, runtime, setting_up, variants, weights
 from .api import OPTIONS, reconstruct
 from .errors import PflrmError
 from .properties import machine
 
 EPILOG = "Exit codes: 0 done, 2 wrong input, 3 runtime missing or broken, 4 out of memory, 130 cancelled, 1 other."
-WEIGHTS = runtime.EXTENSION / "core" / "weights"
+
 
 def execute(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; nothing leaves through sys.exit, which would end Blender badly."""
@@ -62,12 +64,16 @@ def parser() -> argparse.ArgumentParser:
     _add_options(command)
     command.set_defaults(run=_batch)
 
-    for name, run, words in (
-        ("doctor", _doctor, "say what is found and what is missing"),
-        ("setup", _setup, "say how to make the runtime"),
-    ):
-        command = actions.add_parser(name, help=words)
-        command.set_defaults(run=run)
+    command = actions.add_parser("doctor", help="say what is found and what is missing")
+    command.set_defaults(run=_doctor)
+
+    command = actions.add_parser("setup", help="make the Python environment that computes", epilog=EPILOG)
+    command.add_argument("--yes", action="store_true", help="do it; without this it says what it would do")
+    command.add_argument("--variant", choices=variants.NAMES, help="the build of torch; default: the preferences'")
+    command.add_argument("--wheels", metavar="DIR", help="install from a folder of wheels, without a network")
+    command.add_argument("--python", metavar="FILE", help="the Python 3.11 to 3.13 to make it from")
+    command.add_argument("--torch-index", metavar="URL", default="", help="a mirror of PyTorch's index")
+    command.set_defaults(run=_setup)
     return program
 
 
@@ -117,7 +123,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     lens = command.add_mutually_exclusive_group()
     lens.add_argument("--focal-35mm", type=float, metavar="MM", help="35 mm equivalent focal length of all photos")
     lens.add_argument("--fov", type=float, metavar="DEG", help="field of view across the longer side of all photos")
-    add("--device", choices=("auto", "cpu", "cuda", "mps"), help="default: the preferences', or the best there is")
+    add("--device", choices=("auto", "cpu", "cuda", "mps", "xpu"), help="default: the preferences', or the best")
     add("--weights", metavar="FILE", help="other weights than the bundled ones")
     add("--seed", type=int, metavar="N", help="another seed gives another search; default: 0")
     add("--mesh-resolution", type=int, metavar="N", help="cells of the grid along each side")
@@ -186,14 +192,13 @@ def _batch(parsed: argparse.Namespace) -> int:
 
 def _doctor(parsed: argparse.Namespace) -> int:
     print("\n".join(report.versions()))
-    weights = sorted(WEIGHTS.glob("*.safetensors"))
-    for path in weights:
-        print(f"Weights: {path.name}, {path.stat().st_size / 1e6:.1f} MB")
-    if not weights:
-        print(f"Problem: there are no weights in {WEIGHTS}; install the extension again.")
+    found_weights = weights.check(machine().weights)
+    print(f"Weights: {found_weights.words}")
+    if found_weights.problem:
+        print(f"Problem: {found_weights.problem}")
     found = _check_runtime()
     print("\n".join(found.lines()))
-    if weights and found.usable:
+    if found.usable and not found_weights.problem:
         print("All is well.")
         return 0
     return 3
@@ -209,10 +214,34 @@ def _setup(parsed: argparse.Namespace) -> int:
             print(f"The runtime is ready: {found.interpreter} with torch {found.packages['torch']}.")
             return 0
         print("\n".join([*found.lines(), ""]))
+    wishes = setting_up.wishes()
+    planned = plan.make(replace(
+        wishes, variant=parsed.variant or wishes.variant, wheels=_absolute(parsed.wheels) or wishes.wheels,
+        base=_absolute(parsed.python) or wishes.base, torch_index=parsed.torch_index,
+    ))  # fmt: skip
+    print("\n".join(planned.lines()), flush=True)
+    if parsed.yes:
+        _refuse_if_named()
+        setting_up.run(planned, lambda line: print(line, flush=True))
+        print(f"The runtime is ready: {planned.goal}.")
+        return 0
+    print("\nThe same command with --yes does this. Or do it by hand:\n")
     print("\n".join(runtime.setup_instructions()))
     return 3
 
 
+def _refuse_if_named() -> None:
+    """:raises PflrmError: a Python is named, which would be used all the same."""
+    named = machine().interpreter or os.environ.get(runtime.ENVIRONMENT_VARIABLE)
+    if named:
+        message = f"The Python {named} is named in the preferences or by {runtime.ENVIRONMENT_VARIABLE}."
+        raise PflrmError("input", message, "It would be used all the same: clear it, or install what it lacks.")
+
+
+def _absolute(path: str | None) -> str:
+    return os.path.abspath(path) if path else ""
+
+
 def _check_runtime() -> runtime.RuntimeReport:
     """:raises PflrmError: no interpreter is found."""
-    return runtime.check(runtime.find_interpreter(machine().interpreter, job.shared().managed))
+    return runtime.check(runtime.find_interpreter(machine().interpreter, machine().managed))

@@ -8,35 +8,53 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import job, runtime
+from . import plan, runtime, weights
 from .errors import PflrmError
 
-_found: dict[str, Path | PflrmError | None] = {}
-_reports: dict[str, runtime.RuntimeReport | None] = {}
+if TYPE_CHECKING:
+    from .properties import Machine
+
+_found: dict[tuple, Path | PflrmError | None] = {}
+_reports: dict[tuple, runtime.RuntimeReport | None] = {}
+_weights: dict[str, weights.WeightsState] = {}
+_plans: dict[plan.Wishes, plan.Plan | PflrmError | None] = {}
 _threads: list[threading.Thread] = []
 
 
-def find(preference: str) -> Path | PflrmError | None:
+def find(here: Machine) -> Path | PflrmError | None:
     """The interpreter that a run would use, or why there is none."""
-    if preference not in _found:
-        _found[preference] = None
-        managed = job.shared().managed
-        _ask(lambda: _find(preference, managed))
-    return _found[preference]
+    if _key(here) not in _found:
+        _found[_key(here)] = None
+        _ask(lambda: _find(here))
+    return _found[_key(here)]
 
 
-def check(preference: str) -> None:
-    """Begin to find out what the interpreter offers; ``report`` has the answer later."""
-    _found.pop(preference, None)
-    _reports[preference] = None
-    managed = job.shared().managed
-    _ask(lambda: _check(preference, managed))
+def check(here: Machine) -> None:
+    """Begin to find out what the interpreter offers, and whether the weights are whole; the answers come later."""
+    _found.pop(_key(here), None)
+    _weights.pop(here.weights, None)
+    _reports[_key(here)] = None
+    _ask(lambda: _check(here))
 
 
-def report(preference: str) -> runtime.RuntimeReport | None:
-    """What the last check of this preference found."""
-    return _reports.get(preference)
+def report(here: Machine) -> runtime.RuntimeReport | None:
+    """What the last check found."""
+    return _reports.get(_key(here))
+
+
+def weights_state(here: Machine) -> weights.WeightsState | None:
+    """What the last check found about the weights."""
+    return _weights.get(here.weights)
+
+
+def planned(wishes: plan.Wishes) -> plan.Plan | PflrmError | None:
+    """What a set-up would do, or why it cannot be done."""
+    if wishes not in _plans:
+        _plans[wishes] = None
+        _ask(lambda: _plan(wishes))
+    return _plans[wishes]
 
 
 def busy() -> bool:
@@ -47,22 +65,34 @@ def busy() -> bool:
 
 def forget() -> None:
     """Ask again next time."""
-    _found.clear()
-    _reports.clear()
+    for answers in (_found, _reports, _weights, _plans):
+        answers.clear()
 
 
-def _find(preference: str, managed: Path | None) -> None:
+def _key(here: Machine) -> tuple:
+    return here.interpreter, here.managed
+
+
+def _find(here: Machine) -> None:
     try:
-        _found[preference] = runtime.find_interpreter(preference, managed)
+        _found[_key(here)] = runtime.find_interpreter(here.interpreter, here.managed)
     except PflrmError as error:
-        _found[preference] = error
+        _found[_key(here)] = error
 
 
-def _check(preference: str, managed: Path | None) -> None:
-    _find(preference, managed)
-    found = _found[preference]
+def _check(here: Machine) -> None:
+    _weights[here.weights] = weights.check(here.weights)
+    _find(here)
+    found = _found[_key(here)]
     if isinstance(found, Path):
-        _reports[preference] = runtime.check(found)
+        _reports[_key(here)] = runtime.check(found)
+
+
+def _plan(wishes: plan.Wishes) -> None:
+    try:
+        _plans[wishes] = plan.make(wishes)
+    except PflrmError as error:
+        _plans[wishes] = error
 
 
 def _ask(question: Callable[[], None]) -> None:

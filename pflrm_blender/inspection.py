@@ -119,14 +119,16 @@ def _advance(seconds: float) -> None:
 def _ask() -> None:
     global _worker, _folder
     if _worker is None or _folder is None:
-        _worker = job.Job(managed=job.shared().managed, idle_seconds=_IDLE_SECONDS)
+        _worker = job.Job(idle_seconds=_IDLE_SECONDS)
         _folder = Path(tempfile.mkdtemp(prefix="pflrm-photos-"))
         atexit.register(unregister)
     _asked[:] = _wanted
     _wanted.clear()
     masks = [question.mask or None for question in _asked]
     request = {"photos": [question.photo for question in _asked], "options": {"masks": masks}}
-    _worker.start({"do": "inspect", "output": str(_folder), **request}, machine().interpreter)
+    here = machine()
+    _worker.managed = here.managed
+    _worker.start({"do": "inspect", "output": str(_folder), **request}, here.interpreter)
 
 
 def unregister() -> None:

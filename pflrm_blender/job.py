@@ -32,16 +32,13 @@ IDLE, RUNNING, CANCELLING = "idle", "running", "cancelling"
 class Job:
     """Runs requests, one at a time. All methods belong to the main thread and return at once, except ``run``."""
 
-    def __init__(
-        self, *, managed: Path | None = None, idle_seconds: float = IDLE_SECONDS, worker: Path = WORKER
-    ) -> None:
+    def __init__(self, *, idle_seconds: float = IDLE_SECONDS, worker: Path = WORKER) -> None:
         """
-        :param managed: the folder of the environment that the extension has made, if any.
         :param idle_seconds: after which a warm worker leaves and gives its memory back; may be changed at any time.
         :param worker: the script to start; tests have their own.
         """
         self.state = IDLE
-        self.managed = managed
+        self.managed: Path | None = None  # the folder of the environment that the extension makes
         self._supervisor = _Supervisor(idle_seconds, worker)
         self._number = 0
         self._folder: Path | None = None

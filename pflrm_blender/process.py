@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .runtime import EXTENSION, NO_WINDOW, clean_environment
 
@@ -20,6 +21,28 @@ LOG_LINE_LENGTH = 1000
 END_SECONDS = 1.0  # after its input is closed
 
 Receive = Callable[["WorkerProcess", "dict | None"], None]
+
+
+def group_options() -> dict[str, Any]:
+    """Arguments of Popen for a process in a group of its own; of low priority on Windows, elsewhere it sees to that.
+
+    Ctrl+C in Blender's terminal is Blender's, and a kill takes the process' children too. Not a session of its own:
+    between sessions Linux shares the processor evenly, whatever the niceness.
+    """
+    if os.name != "nt":
+        return {"process_group": 0}
+    below_normal = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+    return {"creationflags": below_normal | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | NO_WINDOW}
+
+
+def kill_group(process: subprocess.Popen) -> None:
+    """End a process that was started with ``group_options``, and its children, now."""
+    if process.poll() is not None:
+        return
+    if os.name == "nt":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class WorkerProcess:
@@ -33,11 +56,8 @@ class WorkerProcess:
         self.interpreter = interpreter
         self._receive = receive
         self._log: deque[str] = deque(maxlen=LOG_LINES)
-        windows = os.name == "nt"
-        below_normal = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
-        new_group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         self._process = subprocess.Popen(
-            [str(interpreter), "-I", "-u", str(script), *([] if windows else ["--nice", str(NICENESS)])],
+            [str(interpreter), "-I", "-u", str(script), *([] if os.name == "nt" else ["--nice", str(NICENESS)])],
             env=clean_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -45,10 +65,7 @@ class WorkerProcess:
             encoding="utf-8",
             errors="replace",
             bufsize=1,
-            # A group of its own: Ctrl+C in Blender's terminal is Blender's, and a kill takes the worker's children too.
-            # Not a session of its own: between sessions Linux shares the processor evenly, whatever the niceness.
-            process_group=None if windows else 0,
-            creationflags=below_normal | new_group | NO_WINDOW,
+            **group_options(),
         )
         self._log_reader = threading.Thread(target=self._read_log, name="pflrm log", daemon=True)
         self._log_reader.start()
@@ -81,11 +98,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it and its children now."""
-        if self._process.poll() is None:
-            if os.name == "nt":
-                self._process.kill()
-            else:
-                os.killpg(self._process.pid, signal.SIGKILL)
+        kill_group(self._process)
         self._process.wait()
 
     def exit_code(self) -> int:

@@ -6,6 +6,7 @@ that a file that travels to another machine does not bring it along.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,22 +33,46 @@ _RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if _KNOWS_RELATIVE else set()
 
 @dataclass(frozen=True)
 class Machine:
-    """The preferences that a run needs; these are the values without the extension's preferences, as in tests."""
+    """The preferences; these are the values without the extension's own, as in tests."""
 
+    managed: Path  # the folder of the environment that the extension makes
     interpreter: str = ""
     weights: str = ""
     device: str = "auto"
     idle_minutes: int = 5
+    variant: str = "auto"
+    wheels: str = ""
+    base: str = ""
 
 
 def machine() -> Machine:
     """The preferences of this machine."""
     addon = bpy.context.preferences.addons.get(ROOT_PACKAGE)
     if addon is None or addon.preferences is None:
-        return Machine()
+        return Machine(managed_folder())
     chosen = addon.preferences
-    interpreter, weights = (bpy.path.abspath(path) if path else "" for path in (chosen.interpreter, chosen.weights))
-    return Machine(interpreter, weights, chosen.device, chosen.idle_minutes)
+    interpreter, weights, folder, wheels, base = (
+        bpy.path.abspath(path) if path else ""
+        for path in (chosen.interpreter, chosen.weights, chosen.runtime_folder, chosen.wheels, chosen.base)
+    )
+    return Machine(
+        managed_folder(folder), interpreter, weights, chosen.device, chosen.idle_minutes, chosen.variant, wheels, base
+    )
+
+
+def managed_folder(chosen: str = "") -> Path:
+    """Where the extension makes its environment.
+
+    :param chosen: the user's folder on another disk, below which it gets a folder of its own.
+    """
+    if chosen:
+        return Path(chosen, "pflrm-runtime")
+    if os.name == "nt":  # Blender's own folder would make paths too long, and may travel with a roaming profile
+        return Path(os.environ.get("LOCALAPPDATA", Path.home()), "pflrm", "runtime")
+    try:
+        return Path(bpy.utils.extension_path_user(ROOT_PACKAGE), "runtime")
+    except ValueError:  # not installed as an extension: python -m pflrm
+        return Path(bpy.utils.user_resource("DATAFILES"), "pflrm", "runtime")
 
 
 class PFLRM_PG_photo(bpy.types.PropertyGroup):

@@ -21,11 +21,12 @@ REQUIREMENTS = EXTENSION / "core" / "requirements.txt"
 PROBE = EXTENSION / "core" / "probe.py"
 OLDEST_PYTHON = (3, 11)
 PROBE_SECONDS = 180  # a first import of torch from a slow disk
+DEVICES = ("cuda", "xpu", "mps", "cpu")
 MARCHING_CUBES = ("mcubes", "skimage")  # one of them is enough
 REPAIR = "Choose another Python in the preferences of PF-LRM, or install the packages into this one."
 NOT_FOUND_REMEDY = (
-    f"Name a Python that has torch in the preferences of PF-LRM or in the environment variable {ENVIRONMENT_VARIABLE}; "
-    "`blender --command pflrm setup` prints how to make one."
+    f"Click Set Up in the preferences of PF-LRM, name a Python that has torch there or in the environment variable "
+    f"{ENVIRONMENT_VARIABLE}, or see `blender --command pflrm setup`."
 )
 # A console window would pop up for each question on Windows.
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
@@ -66,6 +67,13 @@ class RuntimeReport:
             memory = f", {device['memory'] / 2**30:.1f} GiB" if device["memory"] else ""
             lines.append(f"Device: {device['kind']} ({device['name']}{memory})")
         return lines
+
+
+def extension_version() -> str:
+    """This extension's version, from its manifest."""
+    import tomllib  # Blender's start does without it
+
+    return tomllib.loads((EXTENSION / "blender_manifest.toml").read_text(encoding="utf-8"))["version"]
 
 
 def find_interpreter(preference: str = "", managed: Path | None = None) -> Path:
@@ -154,6 +162,7 @@ def _problems(interpreter: Path, found: dict) -> tuple[str, ...]:
     for name, version in packages.items():
         if version is None and name not in MARCHING_CUBES:
             problems.append(f"{name} cannot be loaded: {errors[name]}" if name in errors else f"{name} is missing.")
+    problems += [f"The device {kind} does not compute: {errors[kind]}" for kind in DEVICES if kind in errors]
     if not any(packages[name] for name in MARCHING_CUBES):
         problems.append("Neither pymcubes nor scikit-image can be loaded.")
     return tuple(problems)

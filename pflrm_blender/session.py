@@ -149,7 +149,7 @@ def start(scene: bpy.types.Scene, *, poses_only: bool) -> None:
 
 def _begin(run: Run) -> None:
     here, work = machine(), job.shared()
-    work.idle_seconds = here.idle_minutes * 60.0
+    work.idle_seconds, work.managed = here.idle_minutes * 60.0, here.managed
     work.start(run.request, here.interpreter)
     run.started = time.monotonic()
     state.run = run

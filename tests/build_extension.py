@@ -32,9 +32,14 @@ def run_tool(*arguments: str) -> str:
 
 def build(folder: Path) -> Path:
     """Build and validate the archive in ``folder``, which replaces one of the same version."""
+    return build_from(ROOT, folder)
+
+
+def build_from(source: Path, folder: Path) -> Path:
+    """The same from another source folder."""
     folder.mkdir(parents=True, exist_ok=True)
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*.zip")}
-    run_tool("build", "--source-dir", str(ROOT), "--output-dir", str(folder))
+    run_tool("build", "--source-dir", str(source), "--output-dir", str(folder))
     archive = next(path for path in folder.glob("*.zip") if before.get(path) != path.stat().st_mtime_ns)
     run_tool("validate", str(archive))
     return archive

@@ -12,7 +12,7 @@ from bpy.app.translations import pgettext_n as n_
 from ..pflrm_blender import alternatives, arranging, environment, history, inspection, masks, results, session
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import MOST_OFFERED, MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
-from . import thumbnails
+from . import setup, thumbnails
 from .text import paragraph
 
 _THUMBNAIL_WIDTH = 110  # pixels at a scale of 1; the sidebar's width decides how many stand side by side
@@ -175,11 +175,10 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row.operator("pflrm.cancel", icon="X")
         _draw_queue(layout)
         return
-    found = environment.find(machine().interpreter)
-    if isinstance(found, PflrmError):
+    if not setup.draw_progress(layout) and isinstance(found := environment.find(machine()), PflrmError):
         box = layout.box()
         paragraph(box, context, found.message, "ERROR")
-        box.operator("pflrm.set_up", icon="PREFERENCES")
+        setup.draw_offer(box, context)
     column = layout.column(align=True)
     row = column.row(align=True)
     row.scale_y = 1.6

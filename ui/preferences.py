@@ -5,10 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from ..pflrm_blender import environment, runtime
-from ..pflrm_blender.errors import PflrmError
-from ..pflrm_blender.properties import ROOT_PACKAGE, machine
-from .text import paragraph
+from ..pflrm_blender.properties import ROOT_PACKAGE
+from . import setup
 
 
 class PFLRM_AP_preferences(bpy.types.AddonPreferences):
@@ -17,7 +15,7 @@ class PFLRM_AP_preferences(bpy.types.AddonPreferences):
     interpreter: StringProperty(
         name="Use Existing Python",
         description="A Python program, or the folder of a virtual or conda environment, that has torch. "
-        "Empty: the environment variable PFLRM_PYTHON, or Blender's own Python if it has torch",
+        "Empty: the environment variable PFLRM_PYTHON, what Set Up has made, or Blender's own Python if it has torch",
         subtype="FILE_PATH",
     )
     weights: StringProperty(
@@ -32,6 +30,7 @@ class PFLRM_AP_preferences(bpy.types.AddonPreferences):
             ("cpu", "Processor", "The CPU: slower, and always there"),
             ("cuda", "CUDA or ROCm", "A graphics card by NVIDIA or AMD"),
             ("mps", "Metal", "The graphics processor of a Mac"),
+            ("xpu", "Intel Arc", "A graphics card by Intel"),
         ],
     )
     idle_minutes: IntProperty(
@@ -39,42 +38,46 @@ class PFLRM_AP_preferences(bpy.types.AddonPreferences):
         "Within that time the next run starts at once", default=5, min=0, soft_max=60,
     )
 
+    variant: EnumProperty(
+        name="Variant",
+        description="The build of torch that Set Up chooses",
+        items=[
+            ("auto", "Automatic", "By the graphics card that is found"),
+            ("cuda", "NVIDIA", "CUDA, of the version that the driver knows"),
+            ("rocm", "AMD", "ROCm, on Linux"),
+            ("xpu", "Intel Arc", "Intel's graphics cards"),
+            ("mps", "Apple", "Metal, on Macs with Apple's processors"),
+            ("cpu", "Processor", "The smallest download, and always there"),
+        ],
+    )
+    runtime_folder: StringProperty(
+        name="Folder", description="Where Set Up makes the environment, for example on another disk. "
+        "Empty: beside Blender's extensions", subtype="DIR_PATH",
+    )
+    wheels: StringProperty(
+        name="Wheels", description="A folder of wheels from which Set Up installs without a network",
+        subtype="DIR_PATH",
+    )
+    base: StringProperty(
+        name="Python", description="A Python 3.11 to 3.13 from which Set Up makes the environment. "
+        "Empty: Blender's own, or one that is found", subtype="FILE_PATH",
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        column = layout.column()
-        column.prop(self, "interpreter")
-        column.prop(self, "weights")
-        column.prop(self, "device")
+        setup.draw_doctor(layout, context)
+        column = layout.column(heading="Runs")
+        for name in ("device", "weights"):
+            column.prop(self, name)
         row = column.row(align=True)
         row.prop(self, "idle_minutes")
         row.label(text="minutes")
-        self._draw_runtime(context)
-
-    def _draw_runtime(self, context: bpy.types.Context) -> None:
-        preference = machine().interpreter
-        found, report = environment.find(preference), environment.report(preference)
-        box = self.layout.box()
-        if isinstance(found, PflrmError):
-            paragraph(box, context, f"{found.message}\n{found.remedy}", "ERROR")
-        elif report is None:
-            words = f"Found {found}" if found and not environment.busy() else "Looking…"
-            paragraph(box, context, words, "CHECKMARK" if found else "TIME")
-        else:
-            if report.usable:
-                paragraph(box, context, "Ready: this Python has all that is needed.", "CHECKMARK")
-            for problem in report.problems:
-                paragraph(box, context, problem, "ERROR")
-            if report.problems:
-                paragraph(box, context, runtime.REPAIR, "BLANK1")
-        row = box.row()
-        row.operator("pflrm.check_runtime", icon="VIEWZOOM")
-        row.operator("pflrm.copy_report", icon="COPYDOWN")
-        if report is not None:
-            column = box.column(align=True)
-            for line in report.facts():
-                column.label(text=line)
+        column = layout.column(heading="Set Up")
+        for name in ("variant", "runtime_folder", "wheels", "base"):
+            column.prop(self, name)
+        layout.prop(self, "interpreter")
 
 
 CLASSES = (PFLRM_AP_preferences,)

@@ -1,5 +1,6 @@
 """Blender's commands, with a real worker process and a stub pipeline."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import bpy
 import pytest
 from pflrm.core import cli as core_cli
-from pflrm.pflrm_blender import cli, command, output, runtime
+from pflrm.pflrm_blender import cli, command, install, output, properties, runtime, variants, weights
 
 pytestmark = pytest.mark.usefixtures("stub_python", "scene")
 
@@ -290,7 +291,8 @@ def test_doctor_and_setup_of_a_runtime(monkeypatch, tmp_path, capsys, stub_pytho
 
     monkeypatch.setattr(runtime, "check", check)
     (tmp_path / "small.safetensors").write_bytes(b"1")
-    monkeypatch.setattr(cli, "WEIGHTS", tmp_path)
+    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'1').hexdigest()}  small.safetensors\n")
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     assert execute("doctor") == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("PF-LRM: ")
@@ -298,19 +300,74 @@ def test_doctor_and_setup_of_a_runtime(monkeypatch, tmp_path, capsys, stub_pytho
     for line in (f"Interpreter: {stub_python}", "torch: 2.13.0", "Marching cubes: mcubes 0.1.6", "All is well."):
         assert line in said
     assert "Device: cuda (Card, 8.0 GiB)" in said
+    assert "Weights: small.safetensors, 0.0 MB" in said
     assert execute("setup") == 0
     assert "ready" in capsys.readouterr().out
+    (tmp_path / "small.safetensors").write_bytes(b"2")
+    assert execute("doctor") == 3
+    assert "small.safetensors are broken" in capsys.readouterr().out
 
 
-def test_doctor_and_setup_without_one(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(cli, "WEIGHTS", tmp_path)
+def test_doctor_without_a_runtime(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     monkeypatch.setenv(runtime.ENVIRONMENT_VARIABLE, "/nowhere/python")
     assert execute("doctor") == 3
     said = capsys.readouterr()
-    assert "there are no weights" in said.out
+    assert "There are no weights" in said.out
     assert "/nowhere/python" in said.err
-    assert execute("setup") == 3
-    assert "pip install -r" in capsys.readouterr().out
+
+
+class TestSetup:
+    """Without a runtime, on a machine without a graphics card."""
+
+    @pytest.fixture(autouse=True)
+    def done(self, stub_python, monkeypatch, tmp_path):
+        """The plans that were carried out; nothing is really installed."""
+        monkeypatch.delenv(runtime.ENVIRONMENT_VARIABLE, raising=False)
+        monkeypatch.setattr(runtime, "_has_torch", lambda interpreter: False)
+        monkeypatch.setattr(variants, "look", lambda renderer: variants.Hardware("Linux", "x86_64"))
+        monkeypatch.setattr(properties, "managed_folder", lambda chosen="": tmp_path / "managed")
+        carried_out = []
+
+        def build(installation):
+            installation._say("pip says something")
+            carried_out.append(installation.plan)
+
+        monkeypatch.setattr(install.Installation, "build", build)
+        monkeypatch.setattr(install.Installation, "_say", lambda self, line: self._listener(line))
+        monkeypatch.setattr(install.Installation, "take_effect", lambda self: None)
+        return carried_out
+
+    def test_without_yes_it_says_what_it_would_do(self, capsys, done, tmp_path):
+        assert execute("setup") == 3
+        said = capsys.readouterr().out
+        words = ("No Python with torch", "350 MB from PyPI and https://", str(tmp_path), "--yes", "pip install")
+        assert [word for word in words if word not in said] == []
+        assert done == []
+
+    def test_without_online_access_it_refuses(self, capsys, done):
+        assert not bpy.app.online_access
+        assert execute("setup", "--yes") == 2
+        assert "Allow Online Access" in capsys.readouterr().err
+        assert done == []
+
+    def test_yes(self, monkeypatch, capsys, done, tmp_path):
+        (tmp_path / "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl").write_bytes(b"wheel")
+        assert execute("setup", "--yes", "--wheels", tmp_path, "--python", sys.executable) == 0
+        assert "pip says something" in capsys.readouterr().out
+        assert [(plan.wheels, plan.build.requirement) for plan in done] == [(tmp_path, "torch==2.13.0+cpu")]
+
+    def test_a_named_python_would_be_used_all_the_same(self, monkeypatch, capsys, done):
+        monkeypatch.setenv(runtime.ENVIRONMENT_VARIABLE, "/nowhere/python")
+        assert execute("setup", "--yes") == 2
+        assert "/nowhere/python" in capsys.readouterr().err
+        assert done == []
+
+    @pytest.mark.parametrize("arguments", [("--variant", "rocm9"), ("--wheels", "/nowhere"), ("--python", "/nowhere")])
+    def test_what_cannot_be_used_is_named(self, capsys, done, arguments):
+        assert execute("setup", "--yes", *arguments) in (2, 3)
+        assert arguments[1] in capsys.readouterr().err
+        assert done == []
 
 
 @pytest.mark.parametrize(("behaviour", "code"), [("front", 0), ("interrupt", 130), ("kill", 4)])

@@ -11,10 +11,21 @@ from typing import Any
 import bpy
 import pytest
 from pflrm import operators
-from pflrm.pflrm_blender import environment, history, inspection, runtime, session
+from pflrm.pflrm_blender import (
+    bases,
+    environment,
+    history,
+    inspection,
+    install,
+    plan,
+    runtime,
+    session,
+    setting_up,
+    variants,
+)
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
-from pflrm.ui import mask, menus, panel, preferences
+from pflrm.ui import mask, menus, panel, setup
 
 
 class Recorder:
@@ -143,10 +154,58 @@ def test_what_is_missing_is_said_in_its_place(listed, photos, monkeypatch):
     assert "left.png is not there any more." in words
     listed.pflrm.photos[1].enabled = False
     assert "no other cameras" in drawn(panel.PFLRM_PT_main.draw).words()
-    monkeypatch.setattr(environment, "find", lambda preference: PflrmError("runtime", "No Python was found.", "Do"))
+
+
+def test_a_missing_runtime_is_offered_with_the_size_of_its_download(found, monkeypatch, tmp_path):
+    _lacks_a_runtime(monkeypatch, _planned(tmp_path))
     layout = drawn(panel.PFLRM_PT_main.draw)
     assert "No Python was found." in layout.words()
     assert "pflrm.set_up" in layout.record["operators"]
+    assert "Set Up… (350 MB download)" in layout.record["labels"]
+    assert "online access is off" in layout.words()
+    _lacks_a_runtime(monkeypatch, _planned(tmp_path, wheels=tmp_path))
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "Set Up… (no download)" in layout.record["labels"]
+    assert "online access" not in layout.words()
+
+
+def test_a_runtime_that_cannot_be_made_says_why(found, monkeypatch):
+    _lacks_a_runtime(monkeypatch, PflrmError("runtime", "There is no torch for this machine.", "Buy another."))
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "There is no torch for this machine. Buy another." in layout.words()
+    assert "pflrm.set_up" not in layout.record["operators"]
+    assert "pflrm.open_preferences" in layout.record["operators"]
+
+
+def test_a_named_python_that_is_missing_leads_to_the_preferences(found, monkeypatch, tmp_path):
+    _lacks_a_runtime(monkeypatch, _planned(tmp_path))
+    monkeypatch.setenv(runtime.ENVIRONMENT_VARIABLE, "/nowhere")
+    operators = drawn(panel.PFLRM_PT_main.draw).record["operators"]
+    assert "pflrm.open_preferences" in operators
+    assert "pflrm.set_up" not in operators
+
+
+def test_a_set_up_on_its_way(found, monkeypatch, tmp_path):
+    under_way = install.Installation(_planned(tmp_path), "0.1.0")
+    under_way.stage = "Checking"
+    under_way.lines.extend(["Collecting torch", "Installing collected packages: torch"])
+    monkeypatch.setattr(setting_up, "_current", under_way)
+    for layout in (drawn(panel.PFLRM_PT_main.draw), doctor()):
+        assert layout.record["progress"][0][0].startswith("Checking")
+        assert "Collecting torch" in layout.words()
+        assert "pflrm.set_up_cancel" in layout.record["operators"]
+        assert "pflrm.set_up" not in layout.record["operators"]
+
+
+def _planned(goal: Path, wheels: Path | None = None) -> plan.Plan:
+    build = variants.choose(variants.Hardware("Linux", "x86_64"))
+    return plan.Plan(goal / "runtime", bases.Base(Path("/usr/bin/python3"), (3, 11), True), build, wheels, build.index)
+
+
+def _lacks_a_runtime(monkeypatch: pytest.MonkeyPatch, planned: plan.Plan | PflrmError) -> None:
+    monkeypatch.delenv(runtime.ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.setattr(environment, "find", lambda here: PflrmError("runtime", "No Python was found.", "Do"))
+    monkeypatch.setattr(environment, "planned", lambda wishes: planned)
 
 
 @pytest.mark.parametrize(("count", "words"), [
@@ -283,17 +342,20 @@ def test_menus(listed):
     assert sorted(everything) == sorted(cls.bl_idname for cls in operators.CLASSES)
 
 
+def doctor() -> Recorder:
+    layout = Recorder()
+    region, system = SimpleNamespace(width=2000), SimpleNamespace(ui_scale=1.0)
+    setup.draw_doctor(layout, SimpleNamespace(region=region, preferences=SimpleNamespace(system=system)))
+    return layout
+
+
 @pytest.mark.parametrize(("problems", "words"), [
     ((), "Ready: this Python has all that is needed."), (("scipy is missing.",), "scipy is missing. Choose another"),
 ], ids=["usable", "lacking"])  # fmt: skip
 def test_the_preferences_tell_the_verdict_before_the_facts(found, monkeypatch, problems, words):
     report = runtime.RuntimeReport(Path("/usr/bin/python3"), "3.13.5", {"torch": "2.6.0"}, (), problems)
     monkeypatch.setattr(environment, "report", lambda preference: report)
-    own = SimpleNamespace(layout=Recorder())
-    region, system = SimpleNamespace(width=2000), SimpleNamespace(ui_scale=1.0)
-    context = SimpleNamespace(region=region, preferences=SimpleNamespace(system=system))
-    preferences.PFLRM_AP_preferences._draw_runtime(own, context)
-    told = own.layout.words()
-    assert told.startswith(words)
-    assert "torch: 2.6.0" in told
-    assert "pflrm.check_runtime" in own.layout.record["operators"]
+    layout = doctor()
+    assert layout.words().startswith(words)
+    assert "torch: 2.6.0" in layout.words()
+    assert "pflrm.check_runtime" in layout.record["operators"]

@@ -1,0 +1,305 @@
+"""The worker's own environment: build it beside the goal, look whether it works, and put it in place in one step.
+
+Nothing here touches bpy. An ``Installation`` is built in a thread, which waits for the processes that do the work:
+venv, pip, and the probe. An environment that is there already stays in use until the new one takes its place.
+
+    GOAL                the environment
+    GOAL.partial        the one that is being built
+    GOAL.downloads      what a broken build has downloaded already; the next one goes on from there
+    GOAL.log            what pip said
+    GOAL.lock           held while a Blender builds
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from . import runtime
+from .errors import PflrmError
+from .plan import LOCK, RECORD, Plan, is_ours
+from .process import group_options, kill_group
+from .setup_failures import explain
+
+LINES_KEPT = 200
+# Settings of pip that would put the packages elsewhere than into the environment.
+_ELSEWHERE = {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR"}
+# What comes with torch: a build from PyTorch's index brings its own.
+_OF_TORCH = ("torch", "triton", "nvidia-", "cuda-")
+# Shares of the whole at which a stage begins; the downloads are most of it.
+_DOWNLOADING, _INSTALLING, _CHECKING = 0.03, 0.8, 0.95
+
+
+class Installation:
+    """One build of an environment. ``stage``, ``fraction`` and ``lines`` may be read by any thread."""
+
+    def __init__(self, plan: Plan, version: str, say: Callable[[str], None] | None = None) -> None:
+        """
+        :param version: the extension's, for the record.
+        :param say: is called with each line of the log, in the thread that builds.
+        """
+        self.plan = plan
+        self.stage = "Starting"
+        self.lines: deque[str] = deque(maxlen=LINES_KEPT)  # the last of the log
+        self.log_file = beside(plan.goal, "log")
+        self._version, self._listener = version, say
+        self._partial = beside(plan.goal, "partial")
+        self._downloads = beside(plan.goal, "downloads")
+        self._temporary = self._downloads / "temporary"
+        self._share = 0.0
+        self._fetched = 0  # bytes, in the steps of pip that have ended
+        self._log: IO[str] | None = None
+        self._lock: IO[str] | None = None
+        self._guard = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._ended = False  # by the user or by Blender's end
+        self._keep_downloads = True
+
+    @property
+    def fraction(self) -> float:
+        """How much of the whole is done."""
+        if self.stage == "Downloading":
+            done = min(1.0, (self._fetched + self._bytes_on_the_way()) / (self.plan.build.download * 1e9))
+            self._share = max(self._share, _DOWNLOADING + done * (_INSTALLING - _DOWNLOADING))
+        return self._share
+
+    def build(self) -> runtime.RuntimeReport:
+        """Do all but the last step; takes minutes. An environment that is there already stays as it is.
+
+        :returns: what the new environment offers.
+        :raises PflrmError: it failed, or was ended.
+        """
+        self.plan.goal.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(beside(self.plan.goal, "lock"))
+        try:
+            recover(self.plan.goal)
+            self.plan.check_disk()
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary.mkdir(parents=True)
+            with self.log_file.open("w", encoding="utf-8") as self._log:
+                report = self._build()
+        except BaseException:
+            shutil.rmtree(self._partial, ignore_errors=True)
+            shutil.rmtree(self._temporary if self._keep_downloads else self._downloads, ignore_errors=True)
+            self.close()
+            raise
+        shutil.rmtree(self._downloads, ignore_errors=True)
+        return report
+
+    def take_effect(self) -> None:
+        """Put the new environment in its place. No worker may run in the old one.
+
+        :raises PflrmError: the old one is in use; it is as it was.
+        """
+        goal, old = self.plan.goal, beside(self.plan.goal, "old")
+        try:
+            if goal.exists():
+                goal.rename(old)
+            try:
+                self._partial.rename(goal)
+            except OSError:
+                recover(goal)
+                raise
+        except OSError as error:
+            message = f"The new environment could not be put in its place, {goal}: {error.strerror}."
+            raise PflrmError("runtime", message, "Close other windows of Blender, then set up again.") from error
+        finally:
+            self.close()
+
+    def end(self, *, keep_downloads: bool) -> None:
+        """End the build soon; ``build`` then raises in its thread. The goal stays as it was."""
+        with self._guard:
+            self._ended, self._keep_downloads = True, keep_downloads
+            if self._process is not None:
+                kill_group(self._process)
+
+    def close(self) -> None:
+        """Let another build of the same folder begin."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _build(self) -> runtime.RuntimeReport:
+        shutil.rmtree(self._partial, ignore_errors=True)
+        python = self._make_environment()
+        pip = self._pip(python)
+        self._share = _DOWNLOADING
+        wanted = self._partial / "requirements.txt"
+        wanted.write_text(locked(LOCK.read_text(encoding="utf-8"), torch=self.plan.locked_torch), encoding="utf-8")
+        self._install([*pip, "--require-hashes", "-r", str(wanted)])
+        if not self.plan.locked_torch:
+            index = ["--index-url", self.plan.torch_index] if self.plan.online else []
+            self._install([*pip, *index, self.plan.build.requirement])
+        self._advance("Checking", _CHECKING)
+        report = runtime.check(python)
+        self._stop_if_ended()
+        for line in report.lines():
+            self._say(line)
+        if report.problems:
+            message = f"The new environment does not work: {report.problems[0]}"
+            raise PflrmError("runtime", message, "Look at the log; another variant may work.", "\n".join(self.lines))
+        self._write_record(report)
+        return report
+
+    def _make_environment(self) -> Path:
+        self._advance("Making the environment", 0.0)
+        self._run([str(self.plan.base.python), "-I", "-m", "venv", "--without-pip", str(self._partial)])
+        python = runtime.interpreter_in(self._partial)
+        if python is None:
+            raise PflrmError("runtime", f"{self.plan.base.words} made no environment.", "Choose another Python.")
+        return python
+
+    def _pip(self, python: Path) -> list[str]:
+        """The command that installs into the environment, without the packages."""
+        if self.plan.base.ensurepip:
+            self._run([str(python), "-I", "-m", "ensurepip"])
+            pip = [str(python), "-I", "-m", "pip"]
+        else:
+            pip = [str(self.plan.base.python), "-I", "-m", "pip", "--python", str(python)]
+        source = [] if self.plan.online else ["--no-index", "--find-links", str(self.plan.wheels)]
+        cache = ["--cache-dir", str(self._downloads / "cache")]
+        quiet = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--no-warn-script-location"]
+        return [*pip, "install", "--only-binary", ":all:", *quiet, *cache, *source]
+
+    def _install(self, command: Sequence[str]) -> None:
+        self._advance("Downloading" if self.plan.online else "Installing", self._share)
+        self._run(command)
+
+    def _run(self, command: Sequence[str]) -> None:
+        """Run a step to its end; its words go into the log."""
+        said: deque[str] = deque(maxlen=LINES_KEPT)
+        temporary = {name: str(self._temporary) for name in ("TMPDIR", "TEMP", "TMP")}
+        kept = {name: value for name, value in runtime.clean_environment().items() if name not in _ELSEWHERE}
+        with self._guard:
+            self._stop_if_ended()
+            try:
+                self._process = subprocess.Popen(
+                    command, env={**kept, **temporary, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+                    errors="replace", **group_options(),
+                )  # fmt: skip
+            except OSError as error:
+                raise PflrmError("runtime", f"{command[0]} cannot be started: {error.strerror}.") from error
+        try:
+            assert self._process.stdout is not None
+            for line in self._process.stdout:
+                said.append(line.rstrip())
+                self._say(line.rstrip())
+                if line.startswith("Installing collected packages"):
+                    self._fetched += self._bytes_on_the_way()
+                    self._advance("Installing", self.fraction)
+            code = self._process.wait()
+        except BaseException:  # Ctrl+C in a terminal
+            kill_group(self._process)
+            raise
+        self._stop_if_ended()
+        if code:
+            raise explain(list(said), online=self.plan.online)
+
+    def _bytes_on_the_way(self) -> int:
+        """What pip has put into its temporary folders so far."""
+        sizes = 0
+        for path in self._temporary.glob("pip-unpack-*/*"):
+            try:
+                sizes += path.stat().st_size
+            except OSError:  # pip has moved it on meanwhile
+                continue
+        return sizes
+
+    def _advance(self, stage: str, share: float) -> None:
+        self.stage, self._share = stage, max(share, self._share)
+
+    def _say(self, line: str) -> None:
+        self.lines.append(line)
+        assert self._log is not None
+        self._log.write(line + "\n")
+        self._log.flush()
+        if self._listener is not None:
+            self._listener(line)
+
+    def _stop_if_ended(self) -> None:
+        if self._ended:
+            raise PflrmError("cancelled", "The set-up was cancelled.")
+
+    def _write_record(self, report: runtime.RuntimeReport) -> None:
+        record = {
+            "extension": self._version, "variant": self.plan.build.name, "python": report.python,
+            "base": str(self.plan.base.python), "packages": report.packages,
+        }  # fmt: skip
+        (self._partial / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def remove(goal: Path) -> None:
+    """Delete an environment that this extension has made, and what was left beside it. No worker may run in it.
+
+    :raises PflrmError: it is not one of ours, or it is in use; it is as it was.
+    """
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock(beside(goal, "lock"))
+    try:
+        recover(goal)
+        if not is_ours(goal):
+            raise PflrmError("input", f"There is no environment by PF-LRM in {goal}.", "There is nothing to remove.")
+        goal.rename(beside(goal, "old"))
+    except OSError as error:
+        message = f"The environment {goal} cannot be removed: {error.strerror}."
+        raise PflrmError("runtime", message, "Close other windows of Blender, then remove it again.") from error
+    finally:
+        lock.close()
+
+
+def clean(goal: Path) -> None:
+    """Delete what is no longer needed beside an environment; takes seconds."""
+    for name in ("old", "partial", "downloads"):
+        shutil.rmtree(beside(goal, name), ignore_errors=True)
+    if not goal.exists():
+        for name in ("lock", "log"):
+            beside(goal, name).unlink(missing_ok=True)
+
+
+def recover(goal: Path) -> None:
+    """Bring back an environment whose replacement was broken off between two renames; delete a replaced one."""
+    old = beside(goal, "old")
+    if old.exists() and not goal.exists():
+        old.rename(goal)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def beside(goal: Path, name: str) -> Path:
+    return goal.with_name(f"{goal.name}.{name}")
+
+
+def locked(text: str, *, torch: bool) -> str:
+    """The lock file, or the part of it that a torch from elsewhere does not bring itself."""
+    entries = re.split(r"\n(?=[a-z])", text)
+    return "\n".join(entry for entry in entries if torch or not entry.startswith(_OF_TORCH)) + "\n"
+
+
+def _lock(path: Path) -> IO[str]:
+    """Hold a file until it is closed, or this process ends.
+
+    :raises PflrmError: another process holds it.
+    """
+    file = path.open("w")
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        message = f"Another Blender is setting up {path.with_suffix('')} just now."
+        raise PflrmError("input", message, "Wait for it to end.") from error
+    return file

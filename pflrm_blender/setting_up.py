@@ -1,0 +1,174 @@
+"""The set-up that Blender is waiting for: built in a thread, put in place from the main thread between two runs.
+
+One at a time. In the window a timer follows it and the panels show it; ``run`` does the same without a window.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+
+import bpy
+
+from . import environment, inspection, install, job, runtime, session
+from .errors import PflrmError
+from .plan import Plan, Wishes
+from .properties import machine
+
+_INTERVAL = 0.3  # seconds between two looks at the thread
+_CLOSING_SECONDS = 5.0
+
+_current: install.Installation | None = None
+_thread: threading.Thread | None = None
+_failure: PflrmError | None = None
+
+
+def current() -> install.Installation | None:
+    """The set-up that is under way."""
+    return _current
+
+
+def wishes() -> Wishes:
+    """What the preferences say about a set-up. Belongs to the main thread."""
+    here = machine()
+    return Wishes(here.managed, here.variant, here.wheels, here.base, renderer())
+
+
+def renderer() -> str:
+    """What Blender calls the graphics card; empty without a window."""
+    if bpy.app.background:
+        return ""
+    import gpu
+
+    return gpu.platform.renderer_get()
+
+
+def check_online(plan: Plan) -> None:
+    """:raises PflrmError: of kind input; the plan needs the network, and Blender may not use it."""
+    if plan.online and not bpy.app.online_access:
+        remedy = (
+            "Switch on Preferences → System → Network → Allow Online Access (or start Blender with --online-mode), "
+            "or choose a folder of wheels for a set-up without a network."
+        )
+        raise PflrmError("input", "Setting up needs a download, and Blender's online access is off.", remedy)
+
+
+def start(plan: Plan) -> None:
+    """Begin in the background; the user has said yes.
+
+    :raises PflrmError: a set-up is under way, online access is off, or the disk has too little room.
+    """
+    global _current, _thread, _failure
+    if _current is not None:
+        raise PflrmError("input", "A set-up is already under way.", "Wait for it, or cancel it.")
+    check_online(plan)
+    plan.check_disk()
+    _current, _failure = install.Installation(plan, runtime.extension_version()), None
+    _thread = threading.Thread(target=_build, args=(_current,), name="pflrm set-up", daemon=True)
+    _thread.start()
+    atexit.register(unregister)
+    session.state.notice = None
+    bpy.app.timers.register(_tick, first_interval=_INTERVAL, persistent=True)
+
+
+def run(plan: Plan, say: Callable[[str], None]) -> None:
+    """Set up and wait for it.
+
+    :param say: is called with each line of the log.
+    :raises PflrmError: it failed.
+    :raises KeyboardInterrupt: Ctrl+C; what was downloaded is kept.
+    """
+    check_online(plan)
+    installation = install.Installation(plan, runtime.extension_version(), say)
+    installation.build()
+    _put_in_place(installation)
+    install.clean(plan.goal)
+
+
+def cancel() -> None:
+    """End the set-up and delete what it has made and downloaded; harmless when there is none."""
+    if _current is not None:
+        _current.stage = "Cancelling"
+        _current.end(keep_downloads=False)
+
+
+def remove() -> None:
+    """Delete the environment that was set up.
+
+    :raises PflrmError: a run or a set-up is under way, there is none, or it is in use.
+    """
+    if _current is not None or session.state.run is not None:
+        raise PflrmError("input", "The environment is in use.", "Wait for the run or the set-up to end.")
+    goal = machine().managed
+    _stop_workers()
+    install.remove(goal)
+    environment.forget()
+    threading.Thread(target=install.clean, args=(goal,), name="pflrm clean").start()
+
+
+def unregister() -> None:
+    """End the set-up; what was downloaded is kept for the next one."""
+    global _current, _thread
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    if _current is not None and _thread is not None:
+        _current.end(keep_downloads=True)
+        _thread.join(_CLOSING_SECONDS)
+        atexit.unregister(unregister)
+    _current = _thread = None
+
+
+def _build(installation: install.Installation) -> None:
+    global _failure
+    try:
+        installation.build()
+    except PflrmError as error:
+        _failure = error
+    except Exception as error:  # the thread's last chance to tell
+        _failure = PflrmError("failure", f"An unexpected {type(error).__name__} stopped the set-up: {error}")
+
+
+def _tick() -> float | None:
+    """Follow the thread, and put in place what it has built when no run is under way."""
+    global _current, _thread
+    assert _current is not None
+    assert _thread is not None
+    session.redraw()
+    if _thread.is_alive():
+        return _INTERVAL
+    failure = _failure
+    if failure is None and session.state.run is not None:
+        _current.stage = "Waiting for the run to end"
+        return _INTERVAL
+    if failure is None:
+        try:
+            _put_in_place(_current)
+        except PflrmError as error:
+            failure = error
+        threading.Thread(target=install.clean, args=(_current.plan.goal,), name="pflrm clean").start()
+    session.state.notice = _notice(failure)
+    _current = _thread = None
+    atexit.unregister(unregister)
+    environment.forget()
+    environment.check(machine())
+    session.redraw()
+    return None
+
+
+def _notice(failure: PflrmError | None) -> session.Notice:
+    if failure is None:
+        return session.Notice("INFO", "PF-LRM is set up.")
+    level = "INFO" if failure.kind == "cancelled" else "ERROR"
+    return session.Notice(level, failure.message, failure.remedy, failure.details)
+
+
+def _put_in_place(installation: install.Installation) -> None:
+    _stop_workers()
+    installation.take_effect()
+    environment.forget()
+
+
+def _stop_workers() -> None:
+    job.shutdown()
+    inspection.unregister()

@@ -1,0 +1,94 @@
+"""The state of the worker's environment, in the preferences and in the sidebar."""
+
+from __future__ import annotations
+
+import os
+
+import bpy
+
+from ..pflrm_blender import environment, plan, runtime, setting_up
+from ..pflrm_blender.errors import PflrmError
+from ..pflrm_blender.properties import machine
+from .text import paragraph
+
+_LINES = 3  # of the log that are shown
+_LINE_LENGTH = 110
+
+
+def draw_progress(layout: bpy.types.UILayout) -> bool:
+    """The set-up that is under way; False if there is none."""
+    under_way = setting_up.current()
+    if under_way is None:
+        return False
+    layout = layout.box()
+    layout.progress(text=f"{under_way.stage}   {under_way.fraction:.0%}", factor=under_way.fraction)
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    column.active = False
+    for line in list(under_way.lines)[-_LINES:]:
+        column.label(text=line[:_LINE_LENGTH])
+    row = layout.row()
+    row.operator("pflrm.set_up_log", icon="TEXT")
+    row.operator("pflrm.set_up_cancel", icon="X")
+    return True
+
+
+def draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The way to an environment where there is none: Set Up with the size of what it takes, or the preferences."""
+    if machine().interpreter or os.environ.get(runtime.ENVIRONMENT_VARIABLE):
+        layout.operator("pflrm.open_preferences", icon="PREFERENCES")
+        return
+    planned = environment.planned(setting_up.wishes())
+    if isinstance(planned, PflrmError):
+        paragraph(layout, context, str(planned), "INFO")
+        layout.operator("pflrm.open_preferences", icon="PREFERENCES")
+        return
+    row = layout.row()
+    row.scale_y = 1.4
+    row.operator("pflrm.set_up", text=f"Set Up… {_size(planned)}".rstrip(), icon="IMPORT")
+    if planned is not None and planned.online and not bpy.app.online_access:
+        words = "Blender's online access is off: allow it in Preferences → System → Network, or choose wheels."
+        paragraph(layout, context, words, "INFO")
+
+
+def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What is there and what is not, with one button for the next step."""
+    here = machine()
+    found, report, weights = environment.find(here), environment.report(here), environment.weights_state(here)
+    if draw_progress(layout):
+        return
+    box = layout.box()
+    if isinstance(found, PflrmError):
+        paragraph(box, context, found.message, "ERROR")
+        draw_offer(box, context)
+    elif report is None:
+        words = f"Found {found}" if found and not environment.busy() else "Looking…"
+        paragraph(box, context, words, "CHECKMARK" if found else "TIME")
+    else:
+        if report.usable:
+            paragraph(box, context, "Ready: this Python has all that is needed.", "CHECKMARK")
+        for problem in report.problems:
+            paragraph(box, context, problem, "ERROR")
+        if report.problems and plan.is_ours(here.managed) and not here.interpreter:
+            box.operator("pflrm.set_up", text="Repair…", icon="IMPORT")
+        elif report.problems:
+            paragraph(box, context, runtime.REPAIR, "BLANK1")
+    if weights is not None and weights.problem:
+        paragraph(box, context, weights.problem, "ERROR")
+    row = box.row()
+    row.operator("pflrm.check_runtime", icon="VIEWZOOM")
+    row.operator("pflrm.copy_report", icon="COPYDOWN")
+    if plan.is_ours(here.managed):
+        row.operator("pflrm.set_up_log", icon="TEXT")
+        row.operator("pflrm.set_up_remove", icon="TRASH")
+    column = box.column(align=True)
+    for line in report.facts() if report is not None else ():
+        column.label(text=line)
+    if weights is not None:
+        column.label(text=f"Weights: {weights.words}")
+
+
+def _size(planned: plan.Plan | None) -> str:
+    if planned is None:
+        return ""
+    return f"({plan.size_in_words(planned.build.download)} download)" if planned.online else "(no download)"
