@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..pflrm_blender import environment, report, session
+from ..pflrm_blender import environment, report, setting_up
 from ..pflrm_blender.properties import machine
 
 
@@ -24,14 +24,8 @@ class PFLRM_OT_check_runtime(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         environment.check(machine())
-        if not bpy.app.background:
-            bpy.app.timers.register(_redraw_when_answered, first_interval=0.2)
+        setting_up.redraw_when_answered()
         return {"FINISHED"}
-
-
-def _redraw_when_answered() -> float | None:
-    session.redraw()
-    return 0.2 if environment.busy() else None
 
 
 class PFLRM_OT_copy_report(bpy.types.Operator):

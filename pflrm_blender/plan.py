@@ -56,15 +56,16 @@ class Plan:
 
     def lines(self) -> list[str]:
         """What will be done, a fact a line."""
-        build = self.build
-        sources = "PyPI" if self.locked_torch else f"PyPI and {self.torch_index}"
-        return [
-            f"torch {variants.TORCH} for {build.words}: {build.reason}",
-            f"Download: {size_in_words(build.download)} from {sources}" if self.online
-            else f"Download: none, the packages are in {self.wheels}",
-            f"Folder: {self.goal} ({size_in_words(build.disk)})",
-            f"Made with: {self.base.words}",
-        ]  # fmt: skip
+        build, version = self.build, self.build.requirement.partition("==")[2]
+        if self.online:
+            sources = "PyPI" if self.locked_torch else f"PyPI and {self.torch_index}"
+            lines = [
+                f"PyTorch {version} for {build.words}. {build.reason}",
+                f"Download: {size_in_words(build.download)} from {sources}",
+            ]
+        else:
+            lines = [f"PyTorch {version}, as in the folder of wheels", f"Download: none, all is in {self.wheels}"]
+        return [*lines, f"Folder: {self.goal} ({size_in_words(build.disk)})", f"Made with: {self.base.words}"]
 
     def check_disk(self) -> None:
         """:raises PflrmError: of kind input; the disk has too little room."""
@@ -123,5 +124,4 @@ def _of_wheels(folder: Path) -> tuple[variants.Build, set[tuple[int, int]]]:
     local = fitting[0][2] or ""
     versions = {(3, int(match[3])) for match in fitting if (match[2] or "") == local} & set(bases.VERSIONS)
     size = sum(path.stat().st_size for path in folder.glob("*.whl")) / 1e9
-    words = f"what its wheels are for ({local or 'as on PyPI'})"
-    return variants.Build("wheels", words, local, size, size * _UNPACKED, "It is used without a network."), versions
+    return variants.Build("wheels", "", local, size, size * _UNPACKED), versions

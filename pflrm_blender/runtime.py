@@ -63,6 +63,15 @@ class RuntimeReport:
         ]
         surface = self.marching_cubes
         lines.append(f"Marching cubes: {f'{surface} {self.packages[surface]}' if surface else 'missing'}")
+        return lines + self._device_lines()
+
+    def summary(self) -> list[str]:
+        """What an artist may want to know, a fact a line."""
+        versions = f"Python {self.python or 'unknown'}, torch {self.packages.get('torch') or 'missing'}"
+        return [versions, *self._device_lines(), str(self.interpreter)]
+
+    def _device_lines(self) -> list[str]:
+        lines = []
         for device in self.devices:
             memory = f", {device['memory'] / 2**30:.1f} GiB" if device["memory"] else ""
             lines.append(f"Device: {device['kind']} ({device['name']}{memory})")

@@ -107,11 +107,18 @@ def remove() -> None:
     threading.Thread(target=install.clean, args=(goal,), name="pflrm clean").start()
 
 
+def redraw_when_answered() -> None:
+    """Draw the panels again when ``environment`` knows what it was asked. They may call this while they are drawn."""
+    if environment.busy() and not bpy.app.background and not bpy.app.timers.is_registered(_redraw):
+        bpy.app.timers.register(_redraw, first_interval=_INTERVAL)
+
+
 def unregister() -> None:
     """End the set-up; what was downloaded is kept for the next one."""
     global _current, _thread
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    for timer in (_tick, _redraw):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
     if _current is not None and _thread is not None:
         _current.end(keep_downloads=True)
         _thread.join(_CLOSING_SECONDS)
@@ -153,7 +160,13 @@ def _tick() -> float | None:
     environment.forget()
     environment.check(machine())
     session.redraw()
+    redraw_when_answered()
     return None
+
+
+def _redraw() -> float | None:
+    session.redraw()
+    return _INTERVAL if environment.busy() else None
 
 
 def _notice(failure: PflrmError | None) -> session.Notice:

@@ -109,7 +109,7 @@ def choose(hardware: Hardware, wish: str = "auto") -> Build:
         if name:
             return replace(builds[name], reason=reason)
         doubts.append(reason)
-    return replace(builds["cpu"], reason=" ".join(filter(None, doubts)) or "No graphics card was found that it uses.")
+    return replace(builds["cpu"], reason=" ".join(filter(None, doubts)) or "No graphics card for it was found.")
 
 
 def look(renderer: str = "") -> Hardware:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+from pflrm.pflrm_blender import plan, variants
+from pflrm.tests import build_offline
 from pflrm.tests.build_extension import build
+from pflrm.tests.pflrm_blender.wheels import make_torch
 
 HERE = Path(__file__).resolve().parent
 LARGEST = 60_000_000  # bytes
@@ -40,6 +45,18 @@ def test_blender_installs_enables_and_disables_it(archive, tmp_path):
     done = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ": well," in done.stdout
+
+
+def test_the_archive_for_use_without_a_network_carries_its_wheels(tmp_path):
+    wheels = tmp_path / "wheels"
+    torch = make_torch(wheels, f"{variants.TORCH}+cpu")
+    built = build_offline.package(tmp_path / "dist", wheels)
+    with zipfile.ZipFile(built) as content:
+        manifest = tomllib.loads(content.read("blender_manifest.toml").decode())
+        assert f"{plan.CARRIED_WHEELS.name}/{torch.name}" in content.namelist()
+    assert manifest["platforms"] == [build_offline.PLATFORMS[platform.system()]]
+    assert "wheels" not in manifest  # Blender would install them into its own Python
+    assert "network" in manifest["permissions"]
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -9,9 +9,8 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_n as n_
 
-from ..pflrm_blender import alternatives, arranging, environment, history, inspection, masks, results, session
-from ..pflrm_blender.errors import PflrmError
-from ..pflrm_blender.properties import MOST_OFFERED, MOST_PHOTOS, ROOT_PACKAGE, current_result, machine, path_of
+from ..pflrm_blender import alternatives, arranging, history, inspection, masks, results, session
+from ..pflrm_blender.properties import MOST_OFFERED, MOST_PHOTOS, ROOT_PACKAGE, current_result, path_of
 from . import setup, thumbnails
 from .text import paragraph
 
@@ -175,10 +174,8 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row.operator("pflrm.cancel", icon="X")
         _draw_queue(layout)
         return
-    if not setup.draw_progress(layout) and isinstance(found := environment.find(machine()), PflrmError):
-        box = layout.box()
-        paragraph(box, context, found.message, "ERROR")
-        setup.draw_offer(box, context)
+    if not setup.draw_progress(layout):
+        setup.draw_what_is_missing(layout, context)
     column = layout.column(align=True)
     row = column.row(align=True)
     row.scale_y = 1.6

@@ -39,8 +39,8 @@ class PFLRM_AP_preferences(bpy.types.AddonPreferences):
     )
 
     variant: EnumProperty(
-        name="Variant",
-        description="The build of torch that Set Up chooses",
+        name="Set Up For",
+        description="The build of PyTorch that Set Up installs",
         items=[
             ("auto", "Automatic", "By the graphics card that is found"),
             ("cuda", "NVIDIA", "CUDA, of the version that the driver knows"),
@@ -51,15 +51,15 @@ class PFLRM_AP_preferences(bpy.types.AddonPreferences):
         ],
     )
     runtime_folder: StringProperty(
-        name="Folder", description="Where Set Up makes the environment, for example on another disk. "
-        "Empty: beside Blender's extensions", subtype="DIR_PATH",
+        name="Set Up In", description="A folder below which Set Up makes the environment, for example on another disk. "
+        "Empty: the user's own folder of this extension", subtype="DIR_PATH",
     )
     wheels: StringProperty(
-        name="Wheels", description="A folder of wheels from which Set Up installs without a network",
+        name="Wheel Folder", description="A folder of wheels from which Set Up installs without a network",
         subtype="DIR_PATH",
     )
     base: StringProperty(
-        name="Python", description="A Python 3.11 to 3.13 from which Set Up makes the environment. "
+        name="Set Up With", description="A Python 3.11 to 3.13 from which Set Up makes the environment. "
         "Empty: Blender's own, or one that is found", subtype="FILE_PATH",
     )
 

@@ -33,12 +33,23 @@ def draw_progress(layout: bpy.types.UILayout) -> bool:
     return True
 
 
+def draw_what_is_missing(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """That there is no environment, if so, and the way to one."""
+    found = environment.find(machine())
+    setting_up.redraw_when_answered()
+    if isinstance(found, PflrmError):
+        box = layout.box()
+        paragraph(box, context, found.message, "ERROR")
+        draw_offer(box, context)
+
+
 def draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The way to an environment where there is none: Set Up with the size of what it takes, or the preferences."""
     if machine().interpreter or os.environ.get(runtime.ENVIRONMENT_VARIABLE):
         layout.operator("pflrm.open_preferences", icon="PREFERENCES")
         return
     planned = environment.planned(setting_up.wishes())
+    setting_up.redraw_when_answered()
     if isinstance(planned, PflrmError):
         paragraph(layout, context, str(planned), "INFO")
         layout.operator("pflrm.open_preferences", icon="PREFERENCES")
@@ -55,6 +66,7 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What is there and what is not, with one button for the next step."""
     here = machine()
     found, report, weights = environment.find(here), environment.report(here), environment.weights_state(here)
+    setting_up.redraw_when_answered()
     if draw_progress(layout):
         return
     box = layout.box()
@@ -82,7 +94,7 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row.operator("pflrm.set_up_log", icon="TEXT")
         row.operator("pflrm.set_up_remove", icon="TRASH")
     column = box.column(align=True)
-    for line in report.facts() if report is not None else ():
+    for line in report.summary() if report is not None else ():
         column.label(text=line)
     if weights is not None:
         column.label(text=f"Weights: {weights.words}")

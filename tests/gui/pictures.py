@@ -20,6 +20,7 @@ COLOURS = (128, 96, 64, 48)  # as many as fit
 MOST_BYTES = 60_000
 SETTLE_SECONDS = 3.0  # until all is drawn, on a processor that draws for a graphics card
 DIALOGUE = (190, 270, 900, 700)  # parts of the screen: left, top, right, bottom
+QUESTION = (560, 80, 1322, 520)
 PANEL = (560, 80, 1322, 600)
 LONG_PANEL = (480, 80, 1322, 812)
 PHOTO = (300, 80, 1020, 812)
@@ -37,6 +38,12 @@ shown = bpy.context.scene.pflrm_overlay
 shown.outlines = shown.errors = True
 for area in bpy.context.window_manager.windows[0].screen.areas:
     area.tag_redraw()
+"""
+_RUNTIME_BACK = f"""
+bpy.context.preferences.system.use_online_access = False
+parts = __import__("{steps.MODULE}.pflrm_blender", fromlist=["runtime"])
+parts.runtime._has_torch = lambda interpreter: True
+parts.environment.forget()
 """
 
 
@@ -68,6 +75,7 @@ def walk(window: Window, camera: Camera, archive: Path) -> None:
     window.key("x", "Return")  # the default cube, which is selected
     window.wait_for("'Cube' not in bpy.context.scene.objects")
     steps.open_tab(window)
+    set_up(window, camera)
     window.drop([window.put(photo, "Robot") for photo in steps.PHOTOS], *PLACE)
     camera.take("2-drop", PANEL)
     steps.choose_photos(window, len(steps.PHOTOS))
@@ -87,6 +95,16 @@ def walk(window: Window, camera: Camera, archive: Path) -> None:
     camera.take("6-camera", PHOTO)
     window.run(_OVERLAY)
     camera.take("7-overlay", PHOTO)
+
+
+def set_up(window: Window, camera: Camera) -> None:
+    """The question before a download, which is answered with no: the steps after it use the torch that is there."""
+    steps.take_runtime_away(window)
+    window.run("bpy.context.preferences.system.use_online_access = True")
+    window.press("pflrm.set_up(")
+    camera.take("set-up", QUESTION)
+    window.key("Escape")
+    window.run(_RUNTIME_BACK)
 
 
 def main() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ensurepip
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -35,7 +37,25 @@ def install_by_drop(window: Window, archive: Path) -> None:
 
 def agree_to_install(window: Window) -> None:
     """Press Enter in the dialogue that a dropped zip opens."""
-    _until(window, f"__import__('addon_utils').check('{MODULE}') == (True, True)", partial(window.key, "Return"))
+    until(window, f"__import__('addon_utils').check('{MODULE}') == (True, True)", partial(window.key, "Return"))
+
+
+def take_runtime_away(window: Window) -> None:
+    """A Blender without torch, as most are, and with a Python that can make environments, as Debian's cannot."""
+    pip = next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
+    with zipfile.ZipFile(pip) as archive:
+        archive.extractall(window.folder / "pip")
+    window.run(f"""
+        import os, pathlib, subprocess
+        os.environ.pop("PFLRM_PYTHON", None)
+        base = pathlib.Path("{window.inside}/base")
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(base)], check=True)
+        (next(base.glob("lib/python3*/site-packages")) / "pip.pth").write_text("{window.inside}/pip")
+        parts = __import__("{MODULE}.pflrm_blender", fromlist=["runtime"])
+        parts.runtime._has_torch = lambda interpreter: False
+        parts.environment.forget()
+        bpy.context.preferences.addons["{MODULE}"].preferences.base = str(base / "bin" / "python")
+    """)
 
 
 def open_tab(window: Window) -> None:
@@ -64,7 +84,7 @@ def drop_photos(
 def choose_photos(window: Window, count: int) -> None:
     """Choose the entry for photos of an object in the menu that dropped images open, so that the list has ``count``."""
     arrived = f"len(bpy.context.scene.pflrm.photos) == {count}"
-    _until(window, arrived, partial(window.pointer, "key", _ADD_PHOTOS))
+    until(window, arrived, partial(window.pointer, "key", _ADD_PHOTOS))
 
 
 def reconstruct(window: Window) -> None:
@@ -74,7 +94,7 @@ def reconstruct(window: Window) -> None:
     window.wait_for(f"{STATE}.run is None", RUN_SECONDS)
 
 
-def _until(window: Window, expression: str, act: Callable[[], None], seconds: float = 60.0) -> None:
+def until(window: Window, expression: str, act: Callable[[], None], seconds: float = 60.0) -> None:
     """Act again and again until an expression is true in Blender."""
     limit = time.monotonic() + seconds
     while window.run(f"print(bool({expression}))") != "True":

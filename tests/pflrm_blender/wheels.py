@@ -25,32 +25,34 @@ class ones:
     def sum(self): return self
     def item(self): return 2.0
 """
+PYTHONS = "cp311.cp312.cp313"
 OTHERS = ("numpy", "safetensors", "cv2", "PIL", "scipy", "trimesh", "mcubes")
 
 
-def make_torch(folder: Path, version: str, source: str = TORCH) -> Path:
-    return make(folder, "torch", version, {"torch.py": source.replace("{version}", version)}, requires="others")
+def make_torch(folder: Path, version: str, source: str = TORCH, python: str = PYTHONS) -> Path:
+    return make(folder, "torch", version, {"torch.py": source.replace("{version}", version)}, "others", python)
 
 
 def make_others(folder: Path) -> Path:
     return make(folder, "others", "1.0", {f"{name}.py": '__version__ = "1.0"\n' for name in OTHERS})
 
 
-def make(folder: Path, name: str, version: str, modules: dict[str, str], requires: str = "") -> Path:
-    """A wheel of modules without anything compiled, for Python 3.11 to 3.13."""
+def make(
+    folder: Path, name: str, version: str, modules: dict[str, str], requires: str = "", python: str = PYTHONS
+) -> Path:
+    """A wheel of modules without anything compiled."""
     info = f"{name}-{version}.dist-info"
-    tag = "cp311.cp312.cp313-none-any"
     files = {
         **modules,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         + (f"Requires-Dist: {requires}\n" if requires else ""),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n"
-        + "".join(f"Tag: {python}-none-any\n" for python in ("cp311", "cp312", "cp313")),
+        + "".join(f"Tag: {one}-none-any\n" for one in python.split(".")),
     }
     record = "".join(f"{path},sha256={_urlsafe(text)},{len(text.encode())}\n" for path, text in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
     folder.mkdir(parents=True, exist_ok=True)
-    wheel = folder / f"{name}-{version}-{tag}.whl"
+    wheel = folder / f"{name}-{version}-{python}-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in files.items():
             archive.writestr(zipfile.ZipInfo(path), text)  # a fixed date: the same wheel each time

@@ -357,5 +357,5 @@ def test_the_preferences_tell_the_verdict_before_the_facts(found, monkeypatch, p
     monkeypatch.setattr(environment, "report", lambda preference: report)
     layout = doctor()
     assert layout.words().startswith(words)
-    assert "torch: 2.6.0" in layout.words()
+    assert "Python 3.13.5, torch 2.6.0" in layout.words()
     assert "pflrm.check_runtime" in layout.record["operators"]

@@ -1,0 +1,60 @@
+"""An artist without a runtime clicks Set Up in the panel, agrees, sees it go, and can take it away again.
+
+The packages are tiny stand-ins from a folder of wheels, so no network is needed.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pflrm.pflrm_blender import variants
+from pflrm.tests.gui import steps
+from pflrm.tests.gui.window import Window
+from pflrm.tests.pflrm_blender import wheels
+
+MODULES = f"__import__('{steps.MODULE}.pflrm_blender', fromlist=['setting_up'])"
+MANAGED = f"{MODULES}.properties.machine().managed"
+PYTHON = "cp313"  # of Blender 4.3 as Debian builds it
+BEGUN = f"{MODULES}.setting_up.current() is not None or {MANAGED}.exists()"
+
+
+def prepare(window: Window, folder: Path) -> None:
+    """Take the runtime away from Blender, and give it wheels to make one from."""
+    torch, others = wheels.make_torch(folder, variants.TORCH, python=PYTHON), wheels.make_others(folder)
+    (folder / "lock.txt").write_text(wheels.lock(torch, others), encoding="utf-8")
+    shelf = window.put(torch, "shelf").parent
+    for file in (others, folder / "lock.txt"):
+        window.put(file, "shelf")
+    steps.take_runtime_away(window)
+    window.run(f"""
+        import pathlib
+        {MODULES}.install.LOCK = pathlib.Path("{shelf}/lock.txt")
+        bpy.context.preferences.addons["{steps.MODULE}"].preferences.wheels = "{shelf}"
+    """)
+
+
+@pytest.mark.timeout(300)
+def test_set_up_from_the_panel(window: Window, tmp_path):
+    if window.run("import sys; print(f'cp{sys.version_info[0]}{sys.version_info[1]}')") != PYTHON:
+        pytest.skip(f"this Blender's Python is not {PYTHON}")
+    prepare(window, tmp_path / "shelf")
+    window.press("pflrm.set_up(")
+    time.sleep(1)
+    window.screenshot(tmp_path / "question.png")  # to look at
+    steps.until(window, BEGUN, partial(window.key, "Return"))
+    window.screenshot(tmp_path / "under_way.png")
+    window.wait_for(f"{MODULES}.setting_up.current() is None", 120)
+    assert "PF-LRM is set up." in window.run(f"print({steps.STATE}.notice)")
+    managed = window.run(f"print({MANAGED})")
+    assert managed.endswith("/.user/user_default/pflrm/runtime")
+    found = f"{MODULES}.environment.find({MODULES}.properties.machine())"
+    window.wait_for(f"str({found}).startswith('{managed}')")
+    window.run("bpy.ops.pflrm.open_preferences()")
+    time.sleep(2)
+    window.screenshot(tmp_path / "preferences.png")
+    window.run("bpy.ops.pflrm.set_up_remove()")
+    window.wait_for(f"not {MANAGED}.exists()")
+    assert "Traceback" not in window.log()
