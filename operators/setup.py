@@ -11,7 +11,7 @@ from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import ROOT_PACKAGE, machine
 
 _DIALOG_WIDTH = 520  # pixels at a scale of 1
-_CHARACTERS = 84  # that fit into it
+_CHARACTERS = 90  # that fit into it
 
 
 class PFLRM_OT_set_up(bpy.types.Operator):

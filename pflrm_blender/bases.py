@@ -36,7 +36,8 @@ class Base:
 
     @property
     def words(self) -> str:
-        return f"Python {_dotted(self.version)} at {self.python}"
+        version = f"Python {_dotted(self.version)}"
+        return f"Blender's own {version}" if str(self.python) == sys.executable else f"{version} at {self.python}"
 
 
 def find(named: str = "", versions: Collection[tuple[int, int]] = VERSIONS) -> Base:

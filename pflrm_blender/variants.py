@@ -109,7 +109,8 @@ def choose(hardware: Hardware, wish: str = "auto") -> Build:
         if name:
             return replace(builds[name], reason=reason)
         doubts.append(reason)
-    return replace(builds["cpu"], reason=" ".join(filter(None, doubts)) or "No graphics card for it was found.")
+    none = "No graphics card was found that PyTorch can use."
+    return replace(builds["cpu"], reason=" ".join(filter(None, doubts)) or none)
 
 
 def look(renderer: str = "") -> Hardware:

@@ -40,19 +40,19 @@ def draw_what_is_missing(layout: bpy.types.UILayout, context: bpy.types.Context)
     if isinstance(found, PflrmError):
         box = layout.box()
         paragraph(box, context, found.message, "ERROR")
-        draw_offer(box, context)
+        _draw_offer(box, context)
+        box.operator("pflrm.open_preferences", icon="PREFERENCES")
 
 
-def draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The way to an environment where there is none: Set Up with the size of what it takes, or the preferences."""
-    if machine().interpreter or os.environ.get(runtime.ENVIRONMENT_VARIABLE):
-        layout.operator("pflrm.open_preferences", icon="PREFERENCES")
+def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Set Up, with the size of what it takes, or why there is no such offer."""
+    here = machine()
+    if here.interpreter or os.environ.get(runtime.ENVIRONMENT_VARIABLE):
         return
     planned = environment.planned(setting_up.wishes())
     setting_up.redraw_when_answered()
     if isinstance(planned, PflrmError):
         paragraph(layout, context, str(planned), "INFO")
-        layout.operator("pflrm.open_preferences", icon="PREFERENCES")
         return
     row = layout.row()
     row.scale_y = 1.4
@@ -72,7 +72,7 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     box = layout.box()
     if isinstance(found, PflrmError):
         paragraph(box, context, found.message, "ERROR")
-        draw_offer(box, context)
+        _draw_offer(box, context)
     elif report is None:
         words = f"Found {found}" if found and not environment.busy() else "Looking…"
         paragraph(box, context, words, "CHECKMARK" if found else "TIME")

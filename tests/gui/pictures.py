@@ -42,6 +42,8 @@ for area in bpy.context.window_manager.windows[0].screen.areas:
 _RUNTIME_BACK = f"""
 bpy.context.preferences.system.use_online_access = False
 parts = __import__("{steps.MODULE}.pflrm_blender", fromlist=["runtime"])
+import sys
+sys.executable = "/usr/bin/python3"
 parts.runtime._has_torch = lambda interpreter: True
 parts.environment.forget()
 """
@@ -100,7 +102,10 @@ def walk(window: Window, camera: Camera, archive: Path) -> None:
 def set_up(window: Window, camera: Camera) -> None:
     """The question before a download, which is answered with no: the steps after it use the torch that is there."""
     steps.take_runtime_away(window)
-    window.run("bpy.context.preferences.system.use_online_access = True")
+    window.run(f"""
+        bpy.context.preferences.system.use_online_access = True
+        bpy.context.preferences.addons["{steps.MODULE}"].preferences.runtime_folder = "/media/disk"
+    """)
     window.press("pflrm.set_up(")
     camera.take("set-up", QUESTION)
     window.key("Escape")

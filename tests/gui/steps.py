@@ -46,7 +46,7 @@ def take_runtime_away(window: Window) -> None:
     with zipfile.ZipFile(pip) as archive:
         archive.extractall(window.folder / "pip")
     window.run(f"""
-        import os, pathlib, subprocess
+        import os, pathlib, subprocess, sys
         os.environ.pop("PFLRM_PYTHON", None)
         base = pathlib.Path("{window.inside}/base")
         subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(base)], check=True)
@@ -54,7 +54,7 @@ def take_runtime_away(window: Window) -> None:
         parts = __import__("{MODULE}.pflrm_blender", fromlist=["runtime"])
         parts.runtime._has_torch = lambda interpreter: False
         parts.environment.forget()
-        bpy.context.preferences.addons["{MODULE}"].preferences.base = str(base / "bin" / "python")
+        sys.executable = str(base / "bin" / "python")
     """)
 
 

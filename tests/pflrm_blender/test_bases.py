@@ -31,6 +31,7 @@ def test_blenders_own_comes_first():
     found = bases.find()
     assert found.python == Path(sys.executable)
     assert found.version == sys.version_info[:2]
+    assert found.words.startswith("Blender's own Python 3.")
 
 
 def test_one_on_the_search_path_where_blenders_will_not_do(elsewhere):
