@@ -210,7 +210,7 @@ def _setup(parsed: argparse.Namespace) -> int:
     except PflrmError as error:
         print(f"{error.message}\n")
     else:
-        if found.usable:
+        if found.usable and not (parsed.yes and (parsed.variant or parsed.wheels or parsed.python)):
             print(f"The runtime is ready: {found.interpreter} with torch {found.packages['torch']}.")
             return 0
         print("\n".join([*found.lines(), ""]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,8 @@ def check(chosen: str = "") -> WeightsState:
         if not path.is_file():
             return WeightsState(f"{path.name} (missing)", f"The weights {path} do not exist.")
         return _found(path)
+    import hashlib  # Blender's start does without it
+
     files = sorted(FOLDER.glob("*.safetensors"))
     if not files:
         return WeightsState("missing", f"There are no weights in {FOLDER}; install the extension again.")

@@ -92,6 +92,8 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("pflrm.copy_report", icon="COPYDOWN")
     if plan.is_ours(here.managed):
         row.operator("pflrm.set_up_log", icon="TEXT")
+        row = box.row()
+        row.operator("pflrm.set_up", text="Set Up Again…", icon="IMPORT")
         row.operator("pflrm.set_up_remove", icon="TRASH")
     column = box.column(align=True)
     for line in report.summary() if report is not None else ():

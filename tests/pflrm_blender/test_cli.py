@@ -9,9 +9,12 @@ from pathlib import Path
 import bpy
 import pytest
 from pflrm.core import cli as core_cli
-from pflrm.pflrm_blender import cli, command, install, output, properties, runtime, variants, weights
+from pflrm.pflrm_blender import cli, command, install, output, plan, properties, runtime, variants, weights
 
 pytestmark = pytest.mark.usefixtures("stub_python", "scene")
+
+
+HERE = f"cp{sys.version_info[0]}{sys.version_info[1]}"  # in the names of wheels for this Python
 
 
 def execute(*words):
@@ -352,10 +355,20 @@ class TestSetup:
         assert done == []
 
     def test_yes(self, monkeypatch, capsys, done, tmp_path):
-        (tmp_path / "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl").write_bytes(b"wheel")
+        (tmp_path / f"torch-2.13.0+cpu-{HERE}-{HERE}-linux_x86_64.whl").write_bytes(b"wheel")
         assert execute("setup", "--yes", "--wheels", tmp_path, "--python", sys.executable) == 0
         assert "pip says something" in capsys.readouterr().out
         assert [(plan.wheels, plan.build.requirement) for plan in done] == [(tmp_path, "torch==2.13.0+cpu")]
+
+    @pytest.mark.parametrize(("more", "count"), [((), 0), (("--python", sys.executable), 1)])
+    def test_one_that_is_ready_is_made_anew_on_request_alone(self, monkeypatch, done, tmp_path, more, count):
+        (tmp_path / f"torch-2.13.0+cpu-{HERE}-{HERE}-linux_x86_64.whl").write_bytes(b"wheel")
+        monkeypatch.setattr(plan, "CARRIED_WHEELS", tmp_path)
+        monkeypatch.setattr(runtime, "_has_torch", lambda interpreter: True)
+        ready = runtime.RuntimeReport(Path(sys.executable), packages={"torch": "2.13.0"})
+        monkeypatch.setattr(runtime, "check", lambda python: ready)
+        assert execute("setup", "--yes", *more) == 0
+        assert len(done) == count
 
     def test_a_named_python_would_be_used_all_the_same(self, monkeypatch, capsys, done):
         monkeypatch.setenv(runtime.ENVIRONMENT_VARIABLE, "/nowhere/python")
