@@ -34,6 +34,7 @@ LINES_KEPT = 200
 _ELSEWHERE = {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR"}
 # What comes with torch: a build from PyTorch's index brings its own.
 _OF_TORCH = ("torch", "triton", "nvidia-", "cuda-")
+_OPTIONS = ("--only-binary", ":all:", "--no-input", "--progress-bar", "off", "--disable-pip-version-check")
 # Shares of the whole at which a stage begins; the downloads are most of it.
 _DOWNLOADING, _INSTALLING, _CHECKING = 0.03, 0.8, 0.95
 
@@ -55,7 +56,6 @@ class Installation:
         self._downloads = beside(plan.goal, "downloads")
         self._temporary = self._downloads / "temporary"
         self._share = 0.0
-        self._fetched = 0  # bytes, in the steps of pip that have ended
         self._log: IO[str] | None = None
         self._lock: IO[str] | None = None
         self._guard = threading.Lock()
@@ -67,7 +67,7 @@ class Installation:
     def fraction(self) -> float:
         """How much of the whole is done."""
         if self.stage == "Downloading":
-            done = min(1.0, (self._fetched + self._bytes_on_the_way()) / (self.plan.build.download * 1e9))
+            done = min(1.0, self._bytes_here() / (self.plan.build.download * 1e9))
             self._share = max(self._share, _DOWNLOADING + done * (_INSTALLING - _DOWNLOADING))
         return self._share
 
@@ -132,12 +132,15 @@ class Installation:
         python = self._make_environment()
         pip = self._pip(python)
         self._share = _DOWNLOADING
-        wanted = self._partial / "requirements.txt"
-        wanted.write_text(locked(LOCK.read_text(encoding="utf-8"), torch=self.plan.locked_torch), encoding="utf-8")
-        self._install([*pip, "--require-hashes", "-r", str(wanted)])
-        if not self.plan.locked_torch:
-            index = ["--index-url", self.plan.torch_index] if self.plan.online else []
-            self._install([*pip, *index, self.plan.build.requirement])
+        entries = locked(LOCK.read_text(encoding="utf-8"), torch=self.plan.locked_torch)
+        shelf = self._fetch(pip, entries) if self.plan.wheels is None else self.plan.wheels
+        self._advance("Installing", _INSTALLING if self.plan.online else _DOWNLOADING)
+        from_shelf = ["--no-index", "--find-links", str(shelf)]
+        self._run([*pip, "install", *_OPTIONS, "--no-cache-dir", *from_shelf, *self._hashed(entries)])
+        if not self.plan.locked_torch and self.plan.online:
+            self._install_torch(pip, shelf)
+        elif not self.plan.locked_torch:
+            self._run([*pip, "install", *_OPTIONS, "--no-cache-dir", *from_shelf, self.plan.build.requirement])
         self._advance("Checking", _CHECKING)
         report = runtime.check(python)
         self._stop_if_ended()
@@ -158,20 +161,42 @@ class Installation:
         return python
 
     def _pip(self, python: Path) -> list[str]:
-        """The command that installs into the environment, without the packages."""
+        """The command that runs pip for the environment."""
         if self.plan.base.ensurepip:
             self._run([str(python), "-I", "-m", "ensurepip"])
-            pip = [str(python), "-I", "-m", "pip"]
-        else:
-            pip = [str(self.plan.base.python), "-I", "-m", "pip", "--python", str(python)]
-        source = [] if self.plan.online else ["--no-index", "--find-links", str(self.plan.wheels)]
-        cache = ["--cache-dir", str(self._downloads / "cache")]
-        quiet = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--no-warn-script-location"]
-        return [*pip, "install", "--only-binary", ":all:", *quiet, *cache, *source]
+            return [str(python), "-I", "-m", "pip"]
+        return [str(self.plan.base.python), "-I", "-m", "pip", "--python", str(python)]
 
-    def _install(self, command: Sequence[str]) -> None:
-        self._advance("Downloading" if self.plan.online else "Installing", self._share)
-        self._run(command)
+    def _fetch(self, pip: Sequence[str], entries: Sequence[str]) -> Path:
+        """Download the packages one by one, so that each is kept if a later one fails. What is there is not fetched.
+
+        :returns: the folder of their wheels; torch from an index of its own is in a folder below.
+        """
+        self._advance("Downloading", _DOWNLOADING)
+        version = ".".join(map(str, self.plan.base.version))
+        shelf = self._downloads / f"{self.plan.build.name}-{version}"
+        fetch = [*pip, "download", *_OPTIONS, "--no-cache-dir", "--no-deps"]
+        for entry in entries:
+            self._run([*fetch, "--dest", str(shelf), *self._hashed([entry])])
+        if not self.plan.locked_torch and not (shelf / "torch").exists():
+            half = shelf / "torch.partial"  # without a hash of ours, half a file would pass for a whole one
+            shutil.rmtree(half, ignore_errors=True)
+            index = ["--index-url", self.plan.torch_index]
+            self._run([*fetch, "--dest", str(half), *index, self.plan.build.requirement])
+            half.rename(shelf / "torch")
+        return shelf
+
+    def _install_torch(self, pip: Sequence[str], shelf: Path) -> None:
+        """Install the fetched torch; the libraries that come with it are downloaded from its index by the way."""
+        wheel = next((shelf / "torch").glob("torch-*.whl"))
+        options = [*_OPTIONS, "--cache-dir", str(self._downloads / "cache"), "--index-url", self.plan.torch_index]
+        self._run([*pip, "install", *options, str(wheel)])
+
+    def _hashed(self, entries: Sequence[str]) -> list[str]:
+        """Arguments that ask pip for entries of the lock file."""
+        wanted = self._temporary / "requirements.txt"
+        wanted.write_text("\n".join(entries) + "\n", encoding="utf-8")
+        return ["--require-hashes", "--requirement", str(wanted)]
 
     def _run(self, command: Sequence[str]) -> None:
         """Run a step to its end; its words go into the log."""
@@ -193,9 +218,6 @@ class Installation:
             for line in self._process.stdout:
                 said.append(line.rstrip())
                 self._say(line.rstrip())
-                if line.startswith("Installing collected packages"):
-                    self._fetched += self._bytes_on_the_way()
-                    self._advance("Installing", self.fraction)
             code = self._process.wait()
         except BaseException:  # Ctrl+C in a terminal
             kill_group(self._process)
@@ -204,10 +226,10 @@ class Installation:
         if code:
             raise explain(list(said), online=self.plan.online)
 
-    def _bytes_on_the_way(self) -> int:
-        """What pip has put into its temporary folders so far."""
+    def _bytes_here(self) -> int:
+        """What was downloaded, and what of the next package pip has put into a temporary folder so far."""
         sizes = 0
-        for path in self._temporary.glob("pip-unpack-*/*"):
+        for path in (*self._downloads.glob("**/*.whl"), *self._temporary.glob("pip-unpack-*/*")):
             try:
                 sizes += path.stat().st_size
             except OSError:  # pip has moved it on meanwhile
@@ -277,10 +299,10 @@ def beside(goal: Path, name: str) -> Path:
     return goal.with_name(f"{goal.name}.{name}")
 
 
-def locked(text: str, *, torch: bool) -> str:
-    """The lock file, or the part of it that a torch from elsewhere does not bring itself."""
-    entries = re.split(r"\n(?=[a-z])", text)
-    return "\n".join(entry for entry in entries if torch or not entry.startswith(_OF_TORCH)) + "\n"
+def locked(text: str, *, torch: bool) -> list[str]:
+    """The entries of the lock file, or those that a torch from elsewhere does not bring itself."""
+    entries = re.findall(r"^[a-z].*(?:\n[ ].*)*", text, re.MULTILINE)
+    return [entry for entry in entries if torch or not entry.startswith(_OF_TORCH)]
 
 
 def _lock(path: Path) -> IO[str]:

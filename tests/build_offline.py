@@ -26,7 +26,7 @@ def collect(folder: Path, build_of_torch: variants.Build, index: str) -> None:
     lock = install.locked(plan.LOCK.read_text(encoding="utf-8"), torch=not build_of_torch.local)
     with tempfile.TemporaryDirectory() as temporary:
         wanted = Path(temporary, "requirements.txt")
-        wanted.write_text(lock, encoding="utf-8")
+        wanted.write_text("\n".join(lock), encoding="utf-8")
         _download(folder, "--require-hashes", "--requirement", str(wanted))
     if build_of_torch.local:
         _download(folder, "--no-deps", "--index-url", index, build_of_torch.requirement)

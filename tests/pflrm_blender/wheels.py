@@ -132,8 +132,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
-        if kind != "text/html":
-            self.send_header("Cache-Control", "max-age=365000000, immutable")  # as PyPI does
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
