@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .photos import View
+from .silhouettes import signed_distance
 
 DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
 SLACK = 0.005  # how far outside a mask a point may lie unpunished
@@ -71,7 +72,7 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> 
     for mask in masks:
         if not mask.any():
             mask[mask.shape[0] // 2, mask.shape[1] // 2] = True
-    distances = np.stack([_signed_distance(mask) for mask in masks])
+    distances = np.stack([signed_distance(mask) / 2 for mask in masks])
     chosen = np.stack([_sample_pixels(distance, pixels) for distance in distances])
     intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
     position = torch.from_numpy(chosen).float()
@@ -91,14 +92,6 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> 
         nearest=torch.from_numpy(np.stack([_nearest(*pair) for pair in zip(masks, chosen, strict=True)])),
         offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
     )
-
-
-def _signed_distance(mask: np.ndarray) -> np.ndarray:
-    """(2S, 2S) distance to the edge of a mask (S, S) in widths, positive inside, over twice the view's extent."""
-    wide = np.pad(mask.astype(np.uint8), mask.shape[0] // 2)
-    inside = cv2.distanceTransform(wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
-    outside = cv2.distanceTransform(1 - wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
-    return np.where(wide > 0, inside, -outside) / mask.shape[0]
 
 
 def _colours(image: np.ndarray, mask: np.ndarray, blur: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from torch import Tensor
 from . import hull
 from .ascent import Objective
 from .photos import View
-from .silhouettes import DEPTH_RANGE, Silhouettes
+from .silhouettes import DEPTH_RANGE, Silhouettes, signed_distance
 
 SLACK = 0.006  # half widths by which a point may miss a mask: masks are not better than that
 WIDTH = 0.023  # a miss beyond the slack that counts half; far ones are faults of a mask
@@ -52,7 +52,7 @@ def prepare(views: Sequence[View], scene: Silhouettes, detail: Detail) -> Outlin
     masks = [_solid(view.image[..., 3]) for view in views]
     points = torch.from_numpy(np.stack([_spread(mask, detail.points) for mask in masks]))
     rays = torch.cat([points / scene.focal[:, None, None], torch.ones(*points.shape[:2], 1)], 2)
-    distance = torch.from_numpy(np.stack([_signed_distance(mask) for mask in masks]))[:, None]
+    distance = torch.from_numpy(np.stack([signed_distance(mask) for mask in masks]))[:, None]
     return Outlines(detail, scene.focal, rays, distance)
 
 
@@ -69,13 +69,6 @@ def _spread(mask: np.ndarray, count: int) -> np.ndarray:
     pixels = np.concatenate([chain[:, 0] for chain in chains])
     even = np.round(np.linspace(0, len(pixels) - 1, count)).astype(int)
     return ((pixels[even] + 0.5) / (len(mask) / 2) - 1).astype(np.float32)
-
-
-def _signed_distance(mask: np.ndarray) -> np.ndarray:
-    wide = np.pad(mask, len(mask) // 2)
-    inside = cv2.distanceTransform(wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
-    outside = cv2.distanceTransform(1 - wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
-    return (np.where(wide > 0, inside, -outside) / (len(mask) / 2)).astype(np.float32)
 
 
 def objective(outlines: Outlines, weight: float) -> Objective:
