@@ -10,7 +10,8 @@ from . import hull
 SURE_WITHIN = 15.0  # degrees in the rotation relative to the reference view
 TEMPERATURE = 0.2  # difference of score by which one explanation is e times likelier than another
 # Logistic regression on the cameras of scans_val with 2 to 4 views; docs/benchmarks.md.
-INTERCEPT, OF_MASS, OF_COVER, OF_EVIDENCE = -1.22, 0.51, -1.08, 1.08
+INTERCEPT, OF_MASS, OF_EVIDENCE = -0.80, 0.46, 1.10
+OF_COVER = -1.0  # not fitted: on scans all masks fit; a doubt about objects that are cut off or masked badly
 MODE_MARGIN = 1.2  # explanations whose score is worse by no more than this are shown as alternatives
 MOST_MODES = 6
 MODE_APART = 30.0  # degrees in some camera, so that an alternative is another explanation, not a better aim

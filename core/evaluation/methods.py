@@ -24,6 +24,7 @@ from ..reconstruct import (
     reconstruct,
     reference_first,
 )
+from ..refine_poses import refine_poses
 from ..search import search_poses
 from .baselines import visual_hull
 from .protocol import Outcome, Predict
@@ -68,11 +69,12 @@ def pnp(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
 
 
 def search(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
-    """The global pose search without any network: poses alone."""
+    """The global pose search and its refinement without any network: poses alone."""
 
     def run(photos: Sequence[Path], intrinsics: Path | None) -> Outcome:
         views = _views(photos, intrinsics, SEARCH_VIEW_SIZE)
-        best = search_poses(views, effort=options.quality, seed=options.seed)[0]
+        found = search_poses(views, effort=options.quality, seed=options.seed)
+        best = refine_poses(views, found, quality=options.quality, seed=options.seed)[0]
         return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), None)
 
     return run
@@ -86,9 +88,10 @@ def ceiling(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
         views = _views(photos, intrinsics, SEARCH_VIEW_SIZE)
         maps = [true_own_depth(view, *known[photo]) for view, photo in zip(views, photos, strict=True)]
         depth, log_scale = (np.stack(part) for part in zip(*maps, strict=True))
-        best = search_poses(
+        found = search_poses(
             views, depth=depth, depth_log_scale=log_scale, effort=options.quality, seed=options.seed
-        )[0]
+        )
+        best = refine_poses(views, found, quality=options.quality, seed=options.seed)[0]
         return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), None)
 
     return run
