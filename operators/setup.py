@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..pflrm_blender import environment, install, plan, runtime, session, setting_up
 from ..pflrm_blender.errors import PflrmError
@@ -24,10 +26,11 @@ class PFLRM_OT_set_up(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if setting_up.current() is not None:
-            cls.poll_message_set("A set-up is under way")
+            cls.poll_message_set(rpt_("A set-up is under way"))
             return False
         if machine().interpreter or os.environ.get(runtime.ENVIRONMENT_VARIABLE):
-            cls.poll_message_set("Use Existing Python or PFLRM_PYTHON names a Python, which would be used all the same")
+            words = rpt_("Use Existing Python or PFLRM_PYTHON names a Python, which would be used all the same")
+            cls.poll_message_set(words)
             return False
         return True
 
@@ -39,9 +42,9 @@ class PFLRM_OT_set_up(bpy.types.Operator):
         except PflrmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        confirm = "Download and Set Up" if self._plan.online else "Set Up"
+        confirm = iface_("Download and Set Up") if self._plan.online else iface_("Set Up")
         return context.window_manager.invoke_props_dialog(
-            self, width=_DIALOG_WIDTH, title="Set Up PF-LRM", confirm_text=confirm
+            self, width=_DIALOG_WIDTH, title=iface_("Set Up PF-LRM"), confirm_text=confirm
         )
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -50,7 +53,7 @@ class PFLRM_OT_set_up(bpy.types.Operator):
         column.separator()
         for line in self._plan.lines():
             for part in _wrapped(line):
-                column.label(text=part)
+                column.label(text=part, translate=False)
         column.separator()
         column.label(text="No photo and nothing else leaves this machine. You can go on working meanwhile.")
 
@@ -71,12 +74,15 @@ class PFLRM_OT_set_up_cancel(bpy.types.Operator):
     """End the set-up, and delete what it has made and downloaded so far"""
 
     bl_idname = "pflrm.set_up_cancel"
-    bl_label = "Cancel"
+    bl_label = "Cancel Set-Up"
     bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return setting_up.current() is not None
+        if setting_up.current() is None:
+            cls.poll_message_set(rpt_("No set-up is under way"))
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         setting_up.cancel()
@@ -93,17 +99,17 @@ class PFLRM_OT_set_up_remove(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not plan.is_ours(machine().managed):
-            cls.poll_message_set("PF-LRM has made no environment here")
+            cls.poll_message_set(rpt_("PF-LRM has made no environment here"))
             return False
         if setting_up.current() is not None or session.state.run is not None:
-            cls.poll_message_set("The environment is in use")
+            cls.poll_message_set(rpt_("The environment is in use"))
             return False
         return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(
-            self, event, title="Remove the environment?", message=str(machine().managed), confirm_text="Remove",
-            icon="WARNING",
+            self, event, title=iface_("Remove the environment?"), message=str(machine().managed),
+            confirm_text=iface_("Remove"), icon="WARNING",
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -127,7 +133,7 @@ class PFLRM_OT_set_up_log(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not install.beside(machine().managed, "log").is_file():
-            cls.poll_message_set("There is no log yet")
+            cls.poll_message_set(rpt_("There is no log yet"))
             return False
         return True
 
@@ -145,7 +151,7 @@ class PFLRM_OT_open_preferences(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if ROOT_PACKAGE not in context.preferences.addons:
-            cls.poll_message_set("The extension is not enabled in the preferences")
+            cls.poll_message_set(rpt_("The extension is not enabled in the preferences"))
             return False
         return True
 

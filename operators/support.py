@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..pflrm_blender import environment, report, setting_up
 from ..pflrm_blender.properties import machine
@@ -18,7 +19,7 @@ class PFLRM_OT_check_runtime(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if environment.busy():
-            cls.poll_message_set("A check is under way")
+            cls.poll_message_set(rpt_("A check is under way"))
             return False
         return True
 

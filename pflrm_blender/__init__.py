@@ -9,7 +9,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_LATER = {"alternatives", "arranging", "environment", "history", "inspection", "job", "report", "runtime", "showing"}
+_LATER = {
+    "alternatives", "arranging", "environment", "history", "inspection", "install", "job", "plan", "report", "runtime",
+    "setting_up", "showing", "weights",
+}  # fmt: skip
 
 
 class _Later:

@@ -62,6 +62,8 @@ class Installation:
         self._process: subprocess.Popen[str] | None = None
         self._ended = False  # by the user or by Blender's end
         self._keep_downloads = True
+        self._thread: threading.Thread | None = None
+        self.failure: PflrmError | None = None  # of the build that was begun
 
     @property
     def fraction(self) -> float:
@@ -70,6 +72,17 @@ class Installation:
             done = min(1.0, self._bytes_here() / (self.plan.build.download * 1e9))
             self._share = max(self._share, _DOWNLOADING + done * (_INSTALLING - _DOWNLOADING))
         return self._share
+
+    def begin(self) -> None:
+        """Build in a thread of its own. When ``wait`` says that it has ended, ``failure`` says how."""
+        self._thread = threading.Thread(target=self._try_to_build, name="pflrm set-up", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float = 0.0) -> bool:
+        """Whether the build that was begun has ended, or does so within some seconds."""
+        assert self._thread is not None
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def build(self) -> runtime.RuntimeReport:
         """Do all but the last step; takes minutes. An environment that is there already stays as it is.
@@ -126,6 +139,14 @@ class Installation:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _try_to_build(self) -> None:
+        try:
+            self.build()
+        except PflrmError as error:
+            self.failure = error
+        except Exception as error:  # the thread's last chance to tell
+            self.failure = PflrmError("failure", f"An unexpected {type(error).__name__} stopped the set-up: {error}")
 
     def _build(self) -> runtime.RuntimeReport:
         shutil.rmtree(self._partial, ignore_errors=True)
@@ -285,6 +306,11 @@ def clean(goal: Path) -> None:
     if not goal.exists():
         for name in ("lock", "log"):
             beside(goal, name).unlink(missing_ok=True)
+
+
+def clean_meanwhile(goal: Path) -> None:
+    """The same in a thread, for which a leaving Blender waits."""
+    threading.Thread(target=clean, args=(goal,), name="pflrm clean").start()
 
 
 def recover(goal: Path) -> None:

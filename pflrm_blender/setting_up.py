@@ -6,10 +6,10 @@ One at a time. In the window a timer follows it and the panels show it; ``run`` 
 from __future__ import annotations
 
 import atexit
-import threading
 from collections.abc import Callable
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import environment, inspection, install, job, runtime, session
 from .errors import PflrmError
@@ -20,8 +20,6 @@ _INTERVAL = 0.3  # seconds between two looks at the thread
 _CLOSING_SECONDS = 5.0
 
 _current: install.Installation | None = None
-_thread: threading.Thread | None = None
-_failure: PflrmError | None = None
 
 
 def current() -> install.Installation | None:
@@ -47,7 +45,7 @@ def renderer() -> str:
 def check_online(plan: Plan) -> None:
     """:raises PflrmError: of kind input; the plan needs the network, and Blender may not use it."""
     if plan.online and not bpy.app.online_access:
-        remedy = (
+        remedy = rpt_(
             "Switch on Preferences → System → Network → Allow Online Access (or start Blender with --online-mode), "
             "or choose a folder of wheels for a set-up without a network."
         )
@@ -59,14 +57,13 @@ def start(plan: Plan) -> None:
 
     :raises PflrmError: a set-up is under way, online access is off, or the disk has too little room.
     """
-    global _current, _thread, _failure
+    global _current
     if _current is not None:
         raise PflrmError("input", "A set-up is already under way.", "Wait for it, or cancel it.")
     check_online(plan)
     plan.check_disk()
-    _current, _failure = install.Installation(plan, runtime.extension_version()), None
-    _thread = threading.Thread(target=_build, args=(_current,), name="pflrm set-up", daemon=True)
-    _thread.start()
+    _current = install.Installation(plan, runtime.extension_version())
+    _current.begin()
     atexit.register(unregister)
     session.state.notice = None
     bpy.app.timers.register(_tick, first_interval=_INTERVAL, persistent=True)
@@ -104,7 +101,7 @@ def remove() -> None:
     _stop_workers()
     install.remove(goal)
     environment.forget()
-    threading.Thread(target=install.clean, args=(goal,), name="pflrm clean").start()
+    install.clean_meanwhile(goal)
 
 
 def redraw_when_answered() -> None:
@@ -115,36 +112,25 @@ def redraw_when_answered() -> None:
 
 def unregister() -> None:
     """End the set-up; what was downloaded is kept for the next one."""
-    global _current, _thread
+    global _current
     for timer in (_tick, _redraw):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
-    if _current is not None and _thread is not None:
+    if _current is not None:
         _current.end(keep_downloads=True)
-        _thread.join(_CLOSING_SECONDS)
+        _current.wait(_CLOSING_SECONDS)
         atexit.unregister(unregister)
-    _current = _thread = None
-
-
-def _build(installation: install.Installation) -> None:
-    global _failure
-    try:
-        installation.build()
-    except PflrmError as error:
-        _failure = error
-    except Exception as error:  # the thread's last chance to tell
-        _failure = PflrmError("failure", f"An unexpected {type(error).__name__} stopped the set-up: {error}")
+    _current = None
 
 
 def _tick() -> float | None:
     """Follow the thread, and put in place what it has built when no run is under way."""
-    global _current, _thread
+    global _current
     assert _current is not None
-    assert _thread is not None
     session.redraw()
-    if _thread.is_alive():
+    if not _current.wait():
         return _INTERVAL
-    failure = _failure
+    failure = _current.failure
     if failure is None and session.state.run is not None:
         _current.stage = "Waiting for the run to end"
         return _INTERVAL
@@ -153,9 +139,9 @@ def _tick() -> float | None:
             _put_in_place(_current)
         except PflrmError as error:
             failure = error
-        threading.Thread(target=install.clean, args=(_current.plan.goal,), name="pflrm clean").start()
+        install.clean_meanwhile(_current.plan.goal)
     session.state.notice = _notice(failure)
-    _current = _thread = None
+    _current = None
     atexit.unregister(unregister)
     environment.forget()
     environment.check(machine())

@@ -94,7 +94,7 @@ def files_of_the_extension() -> list[Path]:
 # What has no counterpart among Blender's data, and depends on no editor, selection or mode that an artist may change.
 ASKED_OF_BLENDER = {
     "brush.asset_activate", "ed.undo_push", "export_scene.gltf", "preferences.addon_show", "wm.call_panel",
-    "wm.read_homefile", "wm.save_as_mainfile",
+    "wm.path_open", "wm.read_homefile", "wm.save_as_mainfile",
 }  # fmt: skip
 
 
@@ -116,11 +116,17 @@ def test_threads_do_not_know_blender():
 
 
 def reached_from(path: Path, seen: set[Path]) -> set[str]:
-    """The names that a module of the extension and those it imports relatively import."""
+    """The names that a module of the extension and those it imports relatively import.
+
+    Relative imports for the type checker alone, which never run, are not followed.
+    """
     seen.add(path)
     found = {name for _, name, relative in imports_of(path) if not relative}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    never_run = {inner for check in checks for statement in check.body for inner in ast.walk(statement)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level and node not in never_run:
             folder = path.parents[node.level - 1]
             names = [node.module] if node.module else [alias.name for alias in node.names]
             for name in names:

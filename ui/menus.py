@@ -54,7 +54,7 @@ class PFLRM_MT_photos(bpy.types.Menu):
         self.layout.operator("pflrm.photos_clear", icon="TRASH")
         self.layout.separator()
         self.layout.operator("pflrm.copy_report", icon="COPYDOWN")
-        self.layout.operator("pflrm.set_up", text="Preferences…", icon="PREFERENCES")
+        self.layout.operator("pflrm.open_preferences", text="Preferences…", icon="PREFERENCES")
 
 
 class PFLRM_MT_result(bpy.types.Menu):

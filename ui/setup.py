@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..pflrm_blender import environment, plan, runtime, setting_up
 from ..pflrm_blender.errors import PflrmError
@@ -21,15 +22,16 @@ def draw_progress(layout: bpy.types.UILayout) -> bool:
     if under_way is None:
         return False
     layout = layout.box()
-    layout.progress(text=f"{under_way.stage}   {under_way.fraction:.0%}", factor=under_way.fraction)
+    words = f"{iface_(under_way.stage)}   {under_way.fraction:.0%}"
+    layout.progress(text=words, factor=under_way.fraction, translate=False)
     column = layout.column(align=True)
     column.scale_y = 0.8
     column.active = False
     for line in list(under_way.lines)[-_LINES:]:
-        column.label(text=line[:_LINE_LENGTH])
+        column.label(text=line[:_LINE_LENGTH], translate=False)
     row = layout.row()
     row.operator("pflrm.set_up_log", icon="TEXT")
-    row.operator("pflrm.set_up_cancel", icon="X")
+    row.operator("pflrm.set_up_cancel", text="Cancel", icon="X")
     return True
 
 
@@ -56,9 +58,10 @@ def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     row = layout.row()
     row.scale_y = 1.4
-    row.operator("pflrm.set_up", text=f"Set Up… {_size(planned)}".rstrip(), icon="IMPORT")
+    words = f"{iface_('Set Up…', 'Operator')} {_size(planned)}".rstrip()
+    row.operator("pflrm.set_up", text=words, icon="IMPORT", translate=False)
     if planned is not None and planned.online and not bpy.app.online_access:
-        words = "Blender's online access is off: allow it in Preferences → System → Network, or choose wheels."
+        words = iface_("Blender's online access is off: allow it in Preferences → System → Network, or choose wheels.")
         paragraph(layout, context, words, "INFO")
 
 
@@ -74,7 +77,8 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         paragraph(box, context, found.message, "ERROR")
         _draw_offer(box, context)
     elif report is None:
-        words = f"Found {found}" if found and not environment.busy() else "Looking…"
+        is_there = found and not environment.busy()
+        words = iface_("Found {python}").format(python=found) if is_there else iface_("Looking…")
         paragraph(box, context, words, "CHECKMARK" if found else "TIME")
     else:
         if report.usable:
@@ -97,12 +101,14 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row.operator("pflrm.set_up_remove", icon="TRASH")
     column = box.column(align=True)
     for line in report.summary() if report is not None else ():
-        column.label(text=line)
+        column.label(text=line, translate=False)
     if weights is not None:
-        column.label(text=f"Weights: {weights.words}")
+        column.label(text=f"{iface_('Weights')}: {weights.words}", translate=False)
 
 
 def _size(planned: plan.Plan | None) -> str:
     if planned is None:
         return ""
-    return f"({plan.size_in_words(planned.build.download)} download)" if planned.online else "(no download)"
+    if not planned.online:
+        return iface_("(no download)")
+    return iface_("({size} download)").format(size=plan.size_in_words(planned.build.download))

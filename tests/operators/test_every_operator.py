@@ -9,7 +9,8 @@ from pflrm import operators
 # Those that change nothing in the file: they look, ask, or begin what makes an undo step of its own when it arrives.
 WITHOUT_UNDO = {
     "pflrm.mask_preview", "pflrm.mask_brush", "pflrm.reconstruct", "pflrm.place_cameras", "pflrm.cancel",
-    "pflrm.clear_queue", "pflrm.show_colours", "pflrm.set_up", "pflrm.check_runtime", "pflrm.copy_report",
+    "pflrm.clear_queue", "pflrm.show_colours", "pflrm.check_runtime", "pflrm.copy_report", "pflrm.set_up",
+    "pflrm.set_up_cancel", "pflrm.set_up_remove", "pflrm.set_up_log", "pflrm.open_preferences",
 }  # fmt: skip
 NO_REASON = "failed, context is incorrect"
 

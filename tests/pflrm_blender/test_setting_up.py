@@ -13,7 +13,7 @@ class Fake(install.Installation):
     """An installation that is built when the test says so."""
 
     made: "list[Fake]" = []
-    failure: PflrmError | None = None
+    fails: PflrmError | None = None
 
     def build(self):
         self.ready = threading.Event()
@@ -21,8 +21,8 @@ class Fake(install.Installation):
         assert self.ready.wait(30)
         if self._ended:
             raise PflrmError("cancelled", "The set-up was cancelled.")
-        if self.failure is not None:
-            raise self.failure
+        if self.fails is not None:
+            raise self.fails
 
     def end(self, *, keep_downloads):
         super().end(keep_downloads=keep_downloads)
@@ -36,7 +36,7 @@ class Fake(install.Installation):
 def fake(extension, monkeypatch):
     """The class of the installations, which the timer does not follow: the test does."""
     monkeypatch.setattr(Fake, "made", [])
-    monkeypatch.setattr(Fake, "failure", None)
+    monkeypatch.setattr(Fake, "fails", None)
     monkeypatch.setattr(install, "Installation", Fake)
     monkeypatch.setattr(environment, "check", lambda here: None)
     monkeypatch.setattr(bpy.app.timers, "register", lambda *arguments, **options: None, raising=False)
@@ -54,7 +54,7 @@ def planned(tmp_path, wheels=True):
 
 def follow():
     """Let the thread end, and the timer see it."""
-    setting_up._thread.join(30)
+    assert setting_up.current().wait(30)
     return setting_up._tick()
 
 
@@ -96,7 +96,7 @@ def test_it_waits_for_the_end_of_a_run_before_the_worker_is_stopped(fake, tmp_pa
 
 @pytest.mark.parametrize(("kind", "level"), [("runtime", "ERROR"), ("cancelled", "INFO")])
 def test_a_failure_is_told_with_its_log(fake, tmp_path, monkeypatch, kind, level):
-    monkeypatch.setattr(Fake, "failure", PflrmError(kind, "The disk is full.", "Make room.", "pip's last lines"))
+    monkeypatch.setattr(Fake, "fails", PflrmError(kind, "The disk is full.", "Make room.", "pip's last lines"))
     begin(tmp_path, fake).ready.set()
     follow()
     notice = session.state.notice
