@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import de_setup
+
 _OPERATORS = {
     "Add Camera Markers": "Kameramarkierungen hinzufügen",
     "Add Photos": "Fotos hinzufügen",
@@ -35,7 +37,6 @@ _OPERATORS = {
     "Reconstruct": "Rekonstruieren",
     "Remove": "Entfernen",
     "Remove Photo": "Foto entfernen",
-    "Set Up…": "Einrichten…",
     "Set as Reference": "Als Referenz festlegen",
     "Show Colours": "Farben zeigen",
     "Show Photo": "Foto zeigen",
@@ -100,7 +101,6 @@ _WORDS = {
     "Texture": "Textur",
     "Up": "Hoch",
     "Use": "Verwenden",
-    "Use Existing Python": "Vorhandenes Python",
     "Vertex Colours Only": "Nur Punktfarben",
     "Weights": "Gewichtungen",
     "World Origin": "Weltursprung",
@@ -123,15 +123,12 @@ _STAGES = {
     "Looking at Photos": "Fotos betrachten",
     "Projecting Photos": "Fotos projizieren",
     "Reading Photos": "Fotos lesen",
+    "Refining Poses": "Kameras verfeinern",
     "Starting": "Starten",
 }
 
 _TOOLTIPS = {
     "35 mm equivalent, in millimetres": "Auf Kleinbild umgerechnet (35 mm), in Millimetern",
-    "A Python program, or the folder of a virtual or conda environment, that has torch. Empty: the environment "
-    "variable PFLRM_PYTHON, or Blender's own Python if it has torch":
-        "Ein Python-Programm oder der Ordner einer virtuellen oder conda-Umgebung mit torch. Leer: die "
-        "Umgebungsvariable PFLRM_PYTHON, oder Blenders eigenes Python, wenn es torch hat",
     "A file of weights in the safetensors format; empty uses the one that came along":
         "Eine Datei mit Gewichtungen im Format safetensors; leer verwendet die mitgelieferte",
     "A first look, in the shortest time": "Ein erster Eindruck, in der kürzesten Zeit",
@@ -150,8 +147,6 @@ _TOOLTIPS = {
     "own transparency, or found by itself":
         "Ein Bild in der Größe des Fotos, weiß, wo das Objekt ist; ohne ein solches wird das Objekt nach der "
         "Transparenz des Fotos freigestellt oder von selbst gefunden",
-    "Ask the chosen Python which packages and devices it has. Takes a few seconds in the background":
-        "Das gewählte Python fragen, welche Pakete und Geräte es hat. Dauert einige Sekunden im Hintergrund",
     "At the middle of the world": "In der Mitte der Welt",
     "Choose what the brush does to the mask": "Wählen, was der Pinsel mit der Maske tut",
     "Colours of the vertices, without UV coordinates or an image": "Farben der Punkte, ohne UV-Koordinaten und Bild",
@@ -200,8 +195,6 @@ _TOOLTIPS = {
     "Name of a camera of the result; empty takes the first one":
         "Name einer Kamera des Ergebnisses; leer nimmt die erste",
     "Name of a result; empty takes the one in front": "Name eines Ergebnisses; leer nimmt das vordere",
-    "Open the preferences of PF-LRM, where the Python that reconstructs is chosen":
-        "Die Einstellungen von PF-LRM öffnen, wo das Python gewählt wird, das rekonstruiert",
     "Paint the mask of this photo in an image editor: the object is kept, the rest is transparent":
         "Die Maske dieses Fotos in einem Bildeditor malen: Das Objekt bleibt, der Rest ist transparent",
     "Place in the list; -1 is the active photo": "Platz in der Liste; -1 ist das aktive Foto",
@@ -383,6 +376,8 @@ _SENTENCES = {
     "{name} uses the mask {file}": "{name} verwendet die Maske {file}",
 }
 
-MESSAGES = {("Operator", message): german for message, german in _OPERATORS.items()} | {
-    ("*", message): german for message, german in (_WORDS | _STAGES | _TOOLTIPS | _SENTENCES).items()
-}
+MESSAGES = (
+    {("Operator", message): german for message, german in _OPERATORS.items()}
+    | {("*", message): german for message, german in (_WORDS | _STAGES | _TOOLTIPS | _SENTENCES).items()}
+    | de_setup.MESSAGES
+)
