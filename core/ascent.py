@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .threads import side_by_side
+
 # (B, V, 3, 3), (B, V, 3) → what these cameras are worth (B,), higher is better, and something differentiable in them
 # (B,) whose gradient leads to better ones.
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -26,9 +28,11 @@ def climb(
     :param chunk: sets at a time, so that their samples fit a processor's cache.
     :returns: the best rotation (B, V, 3, 3), centre (B, V, 3) and score (B,) met on the way.
     """
-    parts = [
-        _climb(objective, r, c, steps, rate) for r, c in zip(rotation.split(chunk), centre.split(chunk), strict=True)
-    ]
+    with side_by_side() as pool:
+        parts = list(pool.map(
+            lambda rotation, centre: _climb(objective, rotation, centre, steps, rate),
+            rotation.split(chunk), centre.split(chunk),
+        ))
     turned, moved, score = zip(*parts, strict=True)
     return torch.cat(turned), torch.cat(moved), torch.cat(score)
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 from .hull import angles, level_rotation, relative_rotations
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
+from .threads import side_by_side
 
 ELEVATIONS = 10
 ELEVATION_RANGE = (-25.0, 74.0)  # degrees
@@ -52,11 +53,10 @@ def level_table(scene: Silhouettes) -> PairTable:
     of_second = level_rotation(second.reshape(-1), between.reshape(-1))
     rotations = of_second @ of_first.transpose(-1, -2)
     shape = (ELEVATIONS, ELEVATIONS, AZIMUTHS)
-    scores = {
-        (a, b): score_pair(scene, a, b, rotations).view(shape)
-        for a in range(len(scene)) for b in range(a + 1, len(scene))
-    }
-    return PairTable(elevations, azimuths, scores)
+    couples = [(a, b) for a in range(len(scene)) for b in range(a + 1, len(scene))]
+    with side_by_side() as pool:
+        scores = pool.map(lambda pair: score_pair(scene, pair[0], pair[1], rotations).view(shape), couples)
+        return PairTable(elevations, azimuths, dict(zip(couples, scores, strict=True)))
 
 
 def score_pair(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ from . import agreement
 from .agreement import Scene
 from .photos import View
 from .search import Hypothesis
+from .threads import side_by_side
 
 BLURS, RATES = (4.0, 0.7), (0.03, 0.012)  # pixels; first step size in radians, and in radii of the object
 RENEWAL = 4  # steps between two looks for the surface
@@ -67,15 +68,17 @@ def refine_poses(
         for index, poses in enumerate(torch.from_numpy(one.world_to_camera).float() for one in hypotheses)
     ]
     climbs = effort.sets + effort.again * effort.copies
-    for index in range(min(effort.sets, len(found))):
-        report(index / climbs)
-        found[index] = _better(found[index], scenes, found[index].poses, effort)
-    order = sorted(range(len(found)), key=lambda index: -found[index].total(hypotheses))
-    for number, index in enumerate(order[: effort.again]):
-        middle = found[index].poses
-        for copy in range(effort.copies):
-            report((effort.sets + number * effort.copies + copy) / climbs)
-            found[index] = _better(found[index], scenes, _turned(middle, generator), effort)
+    with side_by_side() as pool:
+        climbed = pool.map(lambda one: _better(one, scenes, one.poses, effort), found[: effort.sets])
+        for index, better in enumerate(climbed):
+            report(index / climbs)
+            found[index] = better
+        order = sorted(found, key=lambda one: -one.total(hypotheses))
+        copies = [(one, _turned(one.poses, generator)) for one in order[: effort.again] for _ in range(effort.copies)]
+        for number, better in enumerate(pool.map(lambda copy: _better(copy[0], scenes, copy[1], effort), copies)):
+            report((effort.sets + number) / climbs)
+            if better.score > found[better.index].score:
+                found[better.index] = better
     report(1.0)
     winner = max(found, key=lambda one: one.total(hypotheses)).index
     refined = [
