@@ -1,8 +1,8 @@
 """Refinement of the cameras: the search's best sets of cameras compete at the resolution of the views.
 
 All sets climb, coarse to fine: on blurred views first, then on sharp ones. Then the best are tried with their cameras
-turned a little, because the way uphill often ends at a false summit. What comes out agrees with the photos no worse
-than the search's own best.
+turned a little, because the way uphill often ends at a false summit. The winner has the highest sum of both scores,
+the search's and the one at the resolution of the views.
 """
 
 from __future__ import annotations

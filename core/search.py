@@ -97,7 +97,7 @@ def search_poses(
     :param depth: (V, G, G) z-depth in each view's own frame, ``depth_log_scale`` (V, G, G) the log of its Laplace
         scale, ``features`` (V, C, G, G) of any kind: what a network knows of the views; all optional.
     :param candidates: further sets of cameras (V, 4, 4), world-to-camera in the frame of the reference view.
-    :param effort: "draft", "standard" or "best": about 1.3, 5 or 30 seconds on two cores for four views.
+    :param effort: "draft", "standard" or "best": about 2, 5 or 20 seconds on two cores for four views.
     :param progress: called with the fraction done; it may raise to stop the search.
     :returns: distinct hypotheses, best first, with the first view as the reference.
     """
