@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .ascent import Objective
+from .camera_sets import CameraSets
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
 
 COVER_SLACK = 0.01  # how far outside a mask a point may lie unpunished
@@ -23,6 +23,7 @@ FRONT_WIDTH = 0.3  # how far behind the hull's front the surface is expected
 SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
 SEEN_DEPTH = 0.2  # points this far behind the front of another view's hull are hidden there
 HIDDEN = 50.0
+ZOOM = 0.25  # spread of the log of a focal length that nobody told
 SURFACE_TRUST = 0.3  # how much a predicted depth counts beside a colour: its errors are shared by neighbours
 
 
@@ -60,9 +61,10 @@ class _Choice:
     seen: torch.Tensor  # (V target, B, V, N, M) visibility of a surface from another view, times its probability
 
 
-def habit(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+def habit(scene: Silhouettes, sets: CameraSets) -> torch.Tensor:
     """(B,) how far the cameras are from how people take photos: level, from the side or above, about equally far,
     from well separated directions. Grows slowly, so that evidence can overrule it."""
+    rotation, centre = sets.rotation, sets.centre
     roll = rotation[..., 0, 2]
     elevation = torch.asin((-rotation[..., 2, 2]).clamp(-0.999, 0.999))
     unusual = 0.5 * torch.log1p((roll / 0.08) ** 2).sum(1)
@@ -70,47 +72,50 @@ def habit(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -> t
     aside = centre[..., :2] / 0.5
     distance = (centre[..., 2] / scene.distance).clamp(min=0.1).log() / 0.15
     unusual = unusual + 0.5 * aside.square().sum((1, 2)) + 0.5 * distance.square().sum(1)
+    unusual = unusual + 0.5 * (sets.zoom.log() / ZOOM).square()
     axes = rotation[..., 2, :]
     first, second = torch.triu_indices(len(scene), len(scene), 1)
     cosine = (axes[:, first] * axes[:, second]).sum(-1)
     return unusual + 0.5 * ((cosine - 0.75).clamp(min=0) / 0.08).square().sum(1)
 
 
-def judge(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, chunk: int = 6) -> Judgement:
+def judge(scene: Silhouettes, sets: CameraSets, chunk: int = 6) -> Judgement:
     """Score B hypotheses without gradients."""
     with torch.no_grad():
-        parts = [
-            _dense(scene, r, c)[0] for r, c in zip(rotation.split(chunk), centre.split(chunk), strict=True)
-        ]
+        parts = [_dense(scene, part)[0] for part in sets.split(chunk)]
         return Judgement(
             torch.cat([part[0] for part in parts]),
             torch.cat([part[1] for part in parts]),
-            habit(scene, rotation, centre),
+            habit(scene, sets),
         )
 
 
-def objective(scene: Silhouettes, weights: Weights) -> Objective:
-    """The score of hypotheses to climb. It is first found where along every ray the object is met (without gradients);
-    the points met there lead to better cameras."""
+@dataclass(frozen=True)
+class HullObjective:
+    """The score of hypotheses to climb."""
 
-    def at(rotation: torch.Tensor, centre: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        with torch.no_grad():
-            dense, choice = _dense(scene, rotation, centre)
-        unusual = habit(scene, rotation, centre)
-        leading = Judgement(*_sparse(scene, rotation, centre, choice), unusual).total(weights)
-        return Judgement(*dense, unusual.detach()).total(weights), leading
+    scene: Silhouettes
+    weights: Weights
 
-    return at
+    @torch.no_grad()
+    def look(self, sets: CameraSets) -> tuple[torch.Tensor, _Choice]:
+        dense, choice = _dense(self.scene, sets)
+        return Judgement(*dense, habit(self.scene, sets)).total(self.weights), choice
+
+    def value(self, sets: CameraSets, points: _Choice) -> torch.Tensor:
+        return Judgement(*_sparse(self.scene, sets, points), habit(self.scene, sets)).total(self.weights)
 
 
 def project(
-    focal: torch.Tensor, rays: torch.Tensor, rotation: torch.Tensor, centre: torch.Tensor, depth: torch.Tensor
+    focal: torch.Tensor, rays: torch.Tensor, sets: CameraSets, depth: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Points at ``depth`` (B, V, N or 1, K) on rays (V, N, 3) of every view, as each view of ``focal`` (V,) sees them.
 
     :returns: positions (V target, B, V source, N, K, 2) and depths (V target, B, V source, N, K).
     """
+    rotation, centre = sets.rotation, sets.centre
     relative = rotation[:, :, None] @ rotation[:, None].transpose(-1, -2)  # (B, target, source, 3, 3)
+    relative = relative * sets.foreshortening()[:, None, None]
     shift = centre[:, :, None] - (relative @ centre[:, None, :, :, None])[..., 0]
     turned = torch.einsum("btsij,snj->itbsn", relative, rays)[..., None]  # (3, T, B, S, N, 1)
     shift = shift.permute(3, 1, 0, 2)[..., None, None]  # (3, T, B, S, 1, 1)
@@ -132,7 +137,7 @@ def _uncovered(inside: torch.Tensor) -> torch.Tensor:
 
 
 def _likelihood(
-    scene: Silhouettes, positions: torch.Tensor, z: torch.Tensor, centre: torch.Tensor, mode: str
+    scene: Silhouettes, positions: torch.Tensor, z: torch.Tensor, sets: CameraSets, mode: str
 ) -> torch.Tensor:
     """(T, B, S, N, K) log ratio: how much more alike the pixel and its match are than any two pixels.
 
@@ -147,7 +152,8 @@ def _likelihood(
     if scene.surface is None:
         return alike
     expected, error = sample(scene.surface, positions, mode).unbind(1)
-    behind = z - centre[..., 2].T[:, :, None, None, None] - expected
+    zoom = sets.zoom[:, None, None, None]
+    behind = (z - sets.centre[..., 2].T[:, :, None, None, None]) * zoom - expected
     chance = (2 * error).clamp(max=1)  # surfaces lie within about one radius
     on_surface = torch.exp(-behind.abs() / error) / chance
     elsewhere = torch.where(behind > 0, 1.0, OUTLIERS)  # behind the surface a point is hidden, which tells nothing
@@ -156,13 +162,13 @@ def _likelihood(
 
 
 def _dense(
-    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor
+    scene: Silhouettes, sets: CameraSets
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], _Choice]:
     """Judge all samples along all rays; no gradients."""
-    views, batch = len(scene), len(rotation)
+    views, batch = len(scene), len(sets)
     steps = scene.offsets
-    depth = (centre[:, :, 2, None] + steps)[:, :, None]  # (B, S, 1, K)
-    positions, z = project(scene.focal, scene.rays, rotation, centre, depth)
+    depth = (sets.centre[:, :, 2, None] + steps / sets.zoom[:, None, None])[:, :, None]  # (B, S, 1, K)
+    positions, z = project(scene.focal, scene.rays, sets, depth)
     edge = sample(scene.signed_distance, positions / 2, "nearest")[:, 0] * z / scene.focal[:, None, None, None, None]
     inside = edge.amin(dim=0)  # (B, S, N, K) how deep in the hull
     covered, best = inside.max(dim=-1)
@@ -183,7 +189,7 @@ def _dense(
     behind = z - there
     seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -0.15)
     seen = seen * (1 - torch.eye(views))[:, None, :, None, None]
-    alike = (_likelihood(scene, positions, z, centre, "nearest") * seen).sum(0)  # (B, S, N, K)
+    alike = (_likelihood(scene, positions, z, sets, "nearest") * seen).sum(0)  # (B, S, N, K)
     trust: torch.Tensor | float = 0.0
     if scene.pixel_surface is not None:
         expected, error = scene.pixel_surface[..., None].unbind(2)  # (S, N, 1)
@@ -191,7 +197,7 @@ def _dense(
 
     # The pixel's surface may lie anywhere behind the front: the evidence is the mean over these places, not the best
     # of them, for a long way through a large hull always meets something alike.
-    offset = depth - front
+    offset = (depth - front) * sets.zoom[:, None, None, None]
     usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square() + trust, -1e4)
     joint = usual.log_softmax(-1) + alike
     evidence = joint.logsumexp(-1) * met
@@ -203,14 +209,14 @@ def _dense(
 
 
 def _sparse(
-    scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor, choice: _Choice
+    scene: Silhouettes, sets: CameraSets, choice: _Choice
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The score's terms at the chosen points alone, differentiable in the poses."""
-    depth = centre[:, :, 2, None, None] + choice.offsets
-    positions, z = project(scene.focal, scene.rays, rotation, centre, depth)
+    depth = sets.centre[:, :, 2, None, None] + choice.offsets / sets.zoom[:, None, None, None]
+    positions, z = project(scene.focal, scene.rays, sets, depth)
     edge = sample(scene.signed_distance, positions[..., :1, :] / 2, "bilinear")[:, 0]
     inside = (edge * z[..., :1] / scene.focal[:, None, None, None, None]).amin(dim=0)[..., 0]
-    alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], centre, "bilinear")
+    alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], sets, "bilinear")
     return _uncovered(inside), (alike * choice.seen).sum((0, -1)).mean(-1)
 
 
@@ -228,11 +234,11 @@ def about_vertical(angle: torch.Tensor) -> torch.Tensor:
     return torch.stack([cosine, -sine, zero, sine, cosine, zero, zero, zero, one]).view(3, 3)
 
 
-def start_centre(scene: Silhouettes, batch: int) -> torch.Tensor:
-    """(B, V, 3) the object's centre on every optical axis, at the expected distance."""
-    centre = torch.zeros(batch, len(scene), 3)
+def start(scene: Silhouettes, rotation: torch.Tensor) -> CameraSets:
+    """Sets of cameras (B, V, 3, 3) with the object's centre on every optical axis, at the expected distance."""
+    centre = torch.zeros(len(rotation), len(scene), 3)
     centre[..., 2] = scene.distance
-    return centre
+    return CameraSets(rotation, centre, torch.ones(len(rotation)))
 
 
 def relative_rotations(rotation: torch.Tensor) -> torch.Tensor:

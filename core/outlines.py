@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from . import hull
-from .ascent import Objective
+from .camera_sets import CameraSets
 from .photos import View
 from .silhouettes import DEPTH_RANGE, Silhouettes, signed_distance
 
@@ -71,39 +71,43 @@ def _spread(mask: np.ndarray, count: int) -> np.ndarray:
     return ((pixels[even] + 0.5) / (len(mask) / 2) - 1).astype(np.float32)
 
 
-def objective(outlines: Outlines, weight: float) -> Objective:
+@dataclass(frozen=True)
+class OutlineObjective:
     """Minus the mismatch of all outlines, a share in [0, 1], times its weight."""
 
-    def at(rotation: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
-        offset = _touching(outlines, rotation.detach(), centre.detach())
-        inside = _depth_inside(outlines, rotation, centre, offset, "bilinear")[..., 0]
+    outlines: Outlines
+    weight: float
+
+    @torch.no_grad()
+    def look(self, sets: CameraSets) -> tuple[Tensor, Tensor]:
+        points = _touching(self.outlines, sets)
+        return self.value(sets, points), points
+
+    def value(self, sets: CameraSets, points: Tensor) -> Tensor:
+        inside = _depth_inside(self.outlines, sets, points, "bilinear")[..., 0]
         miss = (-inside - SLACK).clamp(min=0)
-        value = -weight * (miss / (miss + WIDTH)).mean((-1, -2))
-        return value.detach(), value
-
-    return at
+        return -self.weight * (miss / (miss + WIDTH)).mean((-1, -2))
 
 
-@torch.no_grad()
-def _touching(outlines: Outlines, rotation: Tensor, centre: Tensor) -> Tensor:
+def _touching(outlines: Outlines, sets: CameraSets) -> Tensor:
     """(B, V, N, 1) where each ray is deepest inside all masks, before or behind the object's centre."""
     step = 2 * DEPTH_RANGE / outlines.detail.depths
     steps = (torch.arange(outlines.detail.depths) + 0.5) * step - DEPTH_RANGE
-    offset = steps.expand(*rotation.shape[:2], outlines.rays.shape[1], -1)
-    best = _deepest(outlines, rotation, centre, offset, "nearest")
+    offset = steps.expand(*sets.centre.shape[:2], outlines.rays.shape[1], -1)
+    best = _deepest(outlines, sets, offset, "nearest")
     for count in outlines.detail.finer:
-        best = _deepest(outlines, rotation, centre, best + torch.linspace(-step, step, count), "bilinear")
+        best = _deepest(outlines, sets, best + torch.linspace(-step, step, count), "bilinear")
         step = 2 * step / (count - 1)
     return best
 
 
-def _deepest(outlines: Outlines, rotation: Tensor, centre: Tensor, offset: Tensor, mode: str) -> Tensor:
-    inside = _depth_inside(outlines, rotation, centre, offset, mode)
+def _deepest(outlines: Outlines, sets: CameraSets, offset: Tensor, mode: str) -> Tensor:
+    inside = _depth_inside(outlines, sets, offset, mode)
     return torch.gather(offset, 3, inside.argmax(-1, keepdim=True))
 
 
-def _depth_inside(outlines: Outlines, rotation: Tensor, centre: Tensor, offset: Tensor, mode: str) -> Tensor:
+def _depth_inside(outlines: Outlines, sets: CameraSets, offset: Tensor, mode: str) -> Tensor:
     """(B, V, N, K) how far inside all masks points lie, in half widths, at offsets (B, V, N, K) from the centre."""
-    depth = centre[:, :, 2, None, None] + offset
-    positions, _ = hull.project(outlines.focal, outlines.rays, rotation, centre, depth)
+    depth = sets.centre[:, :, 2, None, None] + offset / sets.zoom[:, None, None, None]
+    positions, _ = hull.project(outlines.focal, outlines.rays, sets, depth)
     return hull.sample(outlines.signed_distance, positions / 2, mode)[:, 0].amin(0)

@@ -219,6 +219,17 @@ def canonical_view(photo: Photo, size: int) -> View:
     return View(np.clip(image, 0, 1), view_camera, photo_from_view, photo)
 
 
+def zoomed(views: Sequence[View], factor: float) -> list[View]:
+    """The views of cameras whose focal lengths are ``factor`` times as long, in as many pixels."""
+    photos = [replace(view.photo, intrinsics=view.photo.intrinsics.with_focal_scaled(factor)) for view in views]
+    return [canonical_view(photo, view.intrinsics.width) for photo, view in zip(photos, views, strict=True)]
+
+
+def focal_is_known(photos: Sequence[Photo]) -> bool:
+    """Whether any photo tells its focal length, or the user did. Otherwise it is sought, as if one camera took all."""
+    return any(photo.focal_source != "assumed" for photo in photos)
+
+
 def _given_camera(focal_35mm: float | None, fov: float | None) -> float | None:
     """The field of view in degrees across the longer side that the user gave, or None."""
     if focal_35mm is not None and fov is not None:

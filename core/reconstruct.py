@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from .errors import InputError, RuntimeMissingError
 from .mesh import Mesh, extract_mesh
 from .model import PFLRM, Prediction
 from .model.pflrm import view_distance
-from .photos import Photo, View, canonical_view, load_photos
+from .photos import Photo, View, canonical_view, focal_is_known, load_photos, zoomed
 from .pnp import PnPSolution, search_focal, solve_pnp
 from .refine import Observations, refine_field
 from .refine_poses import refine_poses
@@ -172,15 +172,14 @@ def look(model: PFLRM, photos: Sequence[Photo]) -> tuple[list[View], Prediction]
     """
     views = [canonical_view(photo, model.config.image_size) for photo in photos]
     prediction = predict(model, views)
-    if len(photos) < 2 or any(photo.focal_source != "assumed" for photo in photos):
+    if len(photos) < 2 or focal_is_known(photos):
         return views, prediction
     solver = pnp_input(prediction, views, model.config.patches)
     solution = solve_pnp(solver.points, solver.rays, solver.weights, distance=solver.distance)
     if residual(solver, solution) > EXPLAINED:
         return views, prediction
     factor, _ = search_focal(solver.points[1:], solver.rays[1:], solver.weights[1:], distance=solver.distance[1:])
-    scaled = [replace(photo, intrinsics=photo.intrinsics.with_focal_scaled(factor)) for photo in photos]
-    views = [canonical_view(photo, model.config.image_size) for photo in scaled]
+    views = zoomed(views, factor)
     return views, predict(model, views)
 
 
@@ -193,8 +192,9 @@ def find_poses(
     candidate = reference_first(solution.world_to_camera.double().numpy(), float(solver.distance[0]))
     depth, log_scale = own_depth(prediction)
     return search_poses(
-        views, depth=depth, depth_log_scale=log_scale, candidates=[candidate], effort=options.quality,
-        seed=options.seed, progress=progress,
+        views, depth=depth, depth_log_scale=log_scale, candidates=[candidate],
+        zooming=not focal_is_known([view.photo for view in views]),
+        effort=options.quality, seed=options.seed, progress=progress,
     )
 
 
@@ -237,6 +237,9 @@ def reconstruct(
             views, prediction, model.config.patches, options,
             lambda share: progress("Finding Poses", 0.2 + (refining - 0.2) * share),
         )
+        if hypotheses[0].zoom != 1:
+            views = zoomed(views, hypotheses[0].zoom)
+            prediction = predict(model, views)
     with stage("Refining Poses", refining):
         hypotheses = refine_poses(
             views, hypotheses, quality=options.quality, seed=options.seed,

@@ -9,15 +9,17 @@ PnP join as further candidates; all are judged alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from . import cameras, confidence, hull, outlines, pairs
-from .ascent import Objective, climb, rotation_of
-from .outlines import COARSE, FINE, Detail
+from .ascent import climb, rotation_of
+from .camera_sets import CameraSets, Objective, Sum, joined
+from .hull import HullObjective
+from .outlines import COARSE, FINE, Detail, OutlineObjective
 from .silhouettes import Silhouettes, prepare
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ SHAKE_TURN, SHAKE_TILT = 8.0, 3.0  # degrees; silhouettes and colours tell turns
 # Score that a mismatch of all outlines costs. From 100 to 800 it makes little difference to who wins on scans_val, but
 # a larger weight makes the way up so steep that fewer cameras find it.
 OUTLINE_WEIGHT = 100.0
+ZOOM_TEMPERATURE = 0.5  # difference of score by which one explanation's focal length counts e times more
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Hypothesis:
     world_to_camera: np.ndarray  # (V, 4, 4) float64
     score: float  # higher is better
     confidence: np.ndarray  # (V,) probability that a camera is within SURE_WITHIN of the truth; 1 for the reference
+    zoom: float = 1.0  # factor of all views' focal lengths, one for all hypotheses of a search
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ EFFORTS = {
 def search_poses(
     views: Sequence[View], *,
     depth: np.ndarray | None = None, depth_log_scale: np.ndarray | None = None, features: np.ndarray | None = None,
-    candidates: Sequence[np.ndarray] = (), effort: str = "standard", seed: int = 0,
+    candidates: Sequence[np.ndarray] = (), zooming: bool = False, effort: str = "standard", seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> list[Hypothesis]:
     """Find the cameras of canonical views of one object.
@@ -97,6 +101,7 @@ def search_poses(
     :param depth: (V, G, G) z-depth in each view's own frame, ``depth_log_scale`` (V, G, G) the log of its Laplace
         scale, ``features`` (V, C, G, G) of any kind: what a network knows of the views; all optional.
     :param candidates: further sets of cameras (V, 4, 4), world-to-camera in the frame of the reference view.
+    :param zooming: nobody told the focal length: look for a factor of it too, the same for all views.
     :param effort: "draft", "standard" or "best": about 2, 5 or 20 seconds on two cores for four views.
     :param progress: called with the fraction done; it may raise to stop the search.
     :returns: distinct hypotheses, best first, with the first view as the reference.
@@ -112,79 +117,66 @@ def search_poses(
     first = settings.rounds[0]
     scene = look(first.pixels, first.depths)
     if len(views) == 1:
-        rotation, centre = _level(torch.eye(3)[None, None]), hull.start_centre(scene, 1)
-        return [Hypothesis(to_cameras(scene, rotation, centre)[0], 0.0, np.ones(1))]
+        alone = hull.start(scene, _level(torch.eye(3)[None, None]))
+        return [Hypothesis(to_cameras(scene, alone)[0], 0.0, np.ones(1))]
     report(0.0)
     table = pairs.level_table(scene)
     report(0.15)
     rotation, likely = pairs.assemble(table, len(views), count=settings.starts)
-    edges = outlines.objective(outlines.prepare(views, scene, COARSE), OUTLINE_WEIGHT)
-    rotation, centre, fit = climb(
-        edges, rotation, hull.start_centre(scene, len(rotation)), steps=settings.first_steps, rate=FIRST_RATE, chunk=64
+    edges = OutlineObjective(outlines.prepare(views, scene, COARSE), OUTLINE_WEIGHT)
+    sets, fit = climb(
+        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE, zooming=zooming, chunk=64
     )
     score = likely + fit
     report(0.25)
-    given_rotation, given_centre = from_cameras(scene, candidates)
     objectives: list[Objective] = []
     for done, now in enumerate(settings.rounds, start=1):
         scene = look(now.pixels, now.depths)
-        objectives.append(_objective(scene, outlines.prepare(views, scene, now.detail)))
-        kept = pairs.distinct(rotation, score, apart=now.apart, count=now.sets)
-        rotation, centre = rotation[kept], centre[kept]
+        edges = OutlineObjective(outlines.prepare(views, scene, now.detail), OUTLINE_WEIGHT)
+        objectives.append(Sum((HullObjective(scene, hull.Weights()), edges)))
+        sets = sets[pairs.distinct(sets.rotation, score, apart=now.apart, count=now.sets)]
         if done == 1:
-            rotation, centre = torch.cat([rotation, given_rotation]), torch.cat([centre, given_centre])
-        rotation, centre, score = climb(objectives[-1], rotation, centre, steps=now.steps, rate=now.rate)
+            sets = joined([sets, from_cameras(scene, candidates)])
+        sets, score = climb(objectives[-1], sets, steps=now.steps, rate=now.rate, zooming=zooming)
         report(0.25 + 0.7 * done / len(settings.rounds))
     generator = torch.Generator().manual_seed(seed)
-    turned, origin = _turned(rotation, score)
-    shaken, source = _shaken(rotation, score, *settings.shaken, generator)
-    start, middle = torch.cat([turned, shaken]), centre[torch.cat([origin, source])]
+    others = joined([_turned(sets, score), _shaken(sets, score, *settings.shaken, generator)])
     for objective, rate in zip(objectives[-2:], TURN_RATES, strict=True):
-        start, middle, value = climb(objective, start, middle, steps=TURN_STEPS, rate=rate)
-    rotation, centre, score = (
-        torch.cat(pair) for pair in zip((rotation, centre, score), (start, middle, value), strict=True)
-    )
-    sure = confidence.confidence(rotation, score, hull.judge(scene, rotation, centre))
-    kept = pairs.distinct(rotation, score, apart=DISTINCT, count=RETURNED)
-    poses = to_cameras(scene, rotation[kept], centre[kept])
-    return [Hypothesis(poses[i], float(score[k]), sure[k].numpy()) for i, k in enumerate(kept.tolist())]
+        others, value = climb(objective, others, steps=TURN_STEPS, rate=rate, zooming=zooming)
+    sets, score = joined([sets, others]), torch.cat([score, value])
+    sure = confidence.confidence(sets.rotation, score, hull.judge(scene, sets))
+    kept = pairs.distinct(sets.rotation, score, apart=DISTINCT, count=RETURNED)
+    zoom = (sets.zoom[kept].log() * (score[kept] / ZOOM_TEMPERATURE).softmax(0)).sum().exp()
+    poses = to_cameras(scene, replace(sets[kept], zoom=zoom.expand(len(kept))))
+    return [
+        Hypothesis(poses[i], float(score[k]), sure[k].numpy(), float(zoom)) for i, k in enumerate(kept.tolist())
+    ]
 
 
-def _objective(scene: Silhouettes, edges: outlines.Outlines) -> Objective:
-    """What all photos say about sets of cameras: hull, appearance, habit, and outlines."""
-    whole, outer = hull.objective(scene, hull.Weights()), outlines.objective(edges, OUTLINE_WEIGHT)
-
-    def at(rotation: torch.Tensor, centre: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        first, second = whole(rotation, centre), outer(rotation, centre)
-        return first[0] + second[0], first[1] + second[1]
-
-    return at
-
-
-def _turned(rotation: torch.Tensor, score: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The best set of cameras (B, V, 3, 3) with each camera but the first turned about the vertical by quarters: these
-    are the other modes of most symmetric objects, and they must not be missing by chance. With the sets' indices."""
-    best = int(score.argmax())
-    views = rotation.shape[1]
-    turned = rotation[best].repeat(3 * (views - 1), 1, 1, 1)
-    for index in range(len(turned)):
+def _turned(sets: CameraSets, score: torch.Tensor) -> CameraSets:
+    """The best set with each camera but the first turned about the vertical by quarters: these are the other modes of
+    most symmetric objects, and they must not be missing by chance."""
+    views = sets.rotation.shape[1]
+    copies = sets[score.argmax().repeat(3 * (views - 1))]
+    rotation = copies.rotation.clone()
+    for index in range(len(rotation)):
         view, quarter = 1 + index // 3, torch.tensor((1 + index % 3) * torch.pi / 2)
-        turned[index, view] = turned[index, view] @ hull.about_vertical(quarter)
-    return turned, torch.full((len(turned),), best)
+        rotation[index, view] = rotation[index, view] @ hull.about_vertical(quarter)
+    return replace(copies, rotation=rotation)
 
 
 def _shaken(
-    rotation: torch.Tensor, score: torch.Tensor, best: int, copies: int, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
+    sets: CameraSets, score: torch.Tensor, best: int, copies: int, generator: torch.Generator
+) -> CameraSets:
     """Copies of the best sets of cameras, each camera but the first turned and tilted a little: the way uphill often
-    ends at a false summit. With the sets' indices."""
-    source = score.argsort(descending=True)[:best].repeat_interleave(copies)
+    ends at a false summit."""
+    again = sets[score.argsort(descending=True)[:best].repeat_interleave(copies)]
     spread = torch.deg2rad(torch.tensor([SHAKE_TILT, SHAKE_TURN]))
-    angles = spread * torch.randn(len(source), rotation.shape[1], 2, generator=generator)
+    angles = spread * torch.randn(*again.centre.shape[:2], 2, generator=generator)
     angles[:, 0] = 0
-    turn = rotation[source][..., 2] * angles[..., 1:]  # the world's vertical as each camera sees it
+    turn = again.rotation[..., 2] * angles[..., 1:]  # the world's vertical as each camera sees it
     turn[..., 0] += angles[..., 0]
-    return rotation_of(turn) @ rotation[source], source
+    return replace(again, rotation=rotation_of(turn) @ again.rotation)
 
 
 def alternatives(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
@@ -207,24 +199,26 @@ def _level(rotation: torch.Tensor) -> torch.Tensor:
     return rotation @ torch.from_numpy(cameras.REFERENCE_ROTATION).to(rotation.dtype)
 
 
-def to_cameras(scene: Silhouettes, rotation: torch.Tensor, centre: torch.Tensor) -> np.ndarray:
+def to_cameras(scene: Silhouettes, sets: CameraSets) -> np.ndarray:
     """(B, V, 4, 4) world-to-camera with the first view as the reference, from the search's own world."""
-    rotation, centre = rotation.double(), centre.double()
-    distance = cameras.object_distance(float(scene.half_angle[0]))
+    rotation, centre, zoom = sets.rotation.double(), sets.centre.double(), sets.zoom.double()
+    centre = torch.cat([centre[..., :2], centre[..., 2:] * zoom[:, None, None]], -1)
+    half = torch.atan(scene.half_angle[0].double().tan() / zoom)
+    distance = torch.tensor([cameras.object_distance(float(one)) for one in half], dtype=torch.float64)
     relative = rotation @ rotation[:, :1].transpose(-1, -2)
     shift = centre - (relative @ centre[:, :1, :, None])[..., 0]
-    scale = distance / centre[:, :1, 2:]
+    scale = distance[:, None, None] / centre[:, :1, 2:]
     poses = torch.eye(4, dtype=torch.float64).repeat(*centre.shape[:2], 1, 1)
     poses[..., :3, :3], poses[..., :3, 3] = relative, shift * scale
-    reference = torch.from_numpy(cameras.reference_pose(distance))
-    return (poses @ reference).numpy()
+    reference = torch.from_numpy(np.stack([cameras.reference_pose(float(one)) for one in distance]))
+    return (poses @ reference[:, None]).numpy()
 
 
-def from_cameras(scene: Silhouettes, candidates: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rotation (B, V, 3, 3) and centre (B, V, 3) in the search's world: up is where the cameras are most level."""
+def from_cameras(scene: Silhouettes, candidates: Sequence[np.ndarray]) -> CameraSets:
+    """Sets of cameras in the search's world: up is where the cameras are most level."""
     views = len(scene)
     if len(candidates) == 0:
-        return torch.zeros(0, views, 3, 3), torch.zeros(0, views, 3)
+        return CameraSets(torch.zeros(0, views, 3, 3), torch.zeros(0, views, 3), torch.zeros(0))
     poses = torch.from_numpy(np.stack(candidates)).double()
     rotation, centre = poses[..., :3, :3], poses[..., :3, 3]
     across = rotation[..., 0, :]
@@ -234,4 +228,7 @@ def from_cameras(scene: Silhouettes, candidates: Sequence[np.ndarray]) -> tuple[
     other = axes[..., 2]
     world = torch.stack([torch.linalg.cross(other, up), other, up], dim=-2)  # (B, 3, 3) rows: the new world's axes
     scale = (scene.distance.double() / centre[..., 2].clamp(min=1e-3)).log().mean(1).exp()
-    return (rotation @ world.transpose(-1, -2)[:, None]).float(), (centre * scale[:, None, None]).float()
+    return CameraSets(
+        (rotation @ world.transpose(-1, -2)[:, None]).float(), (centre * scale[:, None, None]).float(),
+        torch.ones(len(candidates)),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,17 @@ import pytest
 import torch
 from pflrm.core import hull, outlines, pairs
 from pflrm.core.ascent import climb
-from pflrm.core.cameras import Intrinsics, invert_pose, object_distance, pose, reference_pose, rotation_angle
-from pflrm.core.photos import Photo, View, canonical_view
+from pflrm.core.camera_sets import CameraSets
+from pflrm.core.cameras import (
+    Intrinsics,
+    half_angle_of,
+    invert_pose,
+    object_distance,
+    pose,
+    reference_pose,
+    rotation_angle,
+)
+from pflrm.core.photos import Photo, View, canonical_view, zoomed
 from pflrm.core.search import Hypothesis, alternatives, from_cameras, search_poses, symmetry, to_cameras
 from pflrm.core.silhouettes import Silhouettes, prepare
 from scipy.spatial.transform import Rotation
@@ -35,6 +45,7 @@ CROSS = np.array([
 DUMBBELL = CROSS[[0, 1, 2, 4]]
 BALL = np.array([[0.0, 0.0, 0.0, 0.8, 0.6, 0.6, 0.6]])
 CAMERA = Intrinsics.from_fov(128, 128, 40)
+ZOOM = math.tan(math.radians(25)) / math.tan(math.radians(20))  # from a lens of 50 degrees to CAMERA
 LEVEL_VIEWS = ((15.0, 0.0, 0.0), (35.0, 80.0, 0.0), (5.0, 170.0, 0.0), (25.0, 260.0, 0.0))
 
 
@@ -99,10 +110,15 @@ def found(molecule: tuple[list[View], np.ndarray]) -> list[Hypothesis]:
     return search_poses(molecule[0], effort="draft")
 
 
-def true_state(views: list[View], poses: np.ndarray) -> tuple[Silhouettes, torch.Tensor, torch.Tensor]:
+def true_state(views: list[View], poses: np.ndarray) -> tuple[Silhouettes, CameraSets]:
     """The scene with the true cameras as a hypothesis."""
     scene = prepare(views, 64)
-    return scene, *from_cameras(scene, [in_reference_frame(poses, views[0])])
+    return scene, from_cameras(scene, [in_reference_frame(poses, views[0])])
+
+
+def copies(sets: CameraSets, count: int) -> CameraSets:
+    """The first of some sets of cameras, many times, to be changed."""
+    return sets[torch.zeros(count, dtype=torch.long)]
 
 
 def test_cameras_of_an_irregular_object_are_found(
@@ -144,13 +160,13 @@ def test_the_same_seed_gives_the_same_answer(
 
 
 def test_true_cameras_cover_all_masks_and_win(molecule: tuple[list[View], np.ndarray]) -> None:
-    scene, rotation, centre = true_state(*molecule)
-    true = hull.judge(scene, rotation, centre)
+    scene, sets = true_state(*molecule)
+    true = hull.judge(scene, sets)
     assert float(true.uncovered.max()) < 0.01
-    turned = rotation.repeat(24, 1, 1, 1)
+    others = copies(sets, 24)
     turns = Rotation.from_rotvec(np.random.default_rng(0).normal(size=(24, 3)) * 0.5).as_matrix()
-    turned[:, 2] = torch.from_numpy(turns).float() @ turned[:, 2]
-    wrong = hull.judge(scene, turned, centre.repeat(24, 1, 1))
+    others.rotation[:, 2] = torch.from_numpy(turns).float() @ others.rotation[:, 2]
+    wrong = hull.judge(scene, others)
     assert bool((wrong.uncovered.mean(1) > true.uncovered.mean()).all())
     weights = hull.Weights()
     assert bool((wrong.total(weights) < true.total(weights)).all())
@@ -158,43 +174,77 @@ def test_true_cameras_cover_all_masks_and_win(molecule: tuple[list[View], np.nda
 
 def test_the_order_of_the_views_does_not_matter_to_the_judge(molecule: tuple[list[View], np.ndarray]) -> None:
     views, poses = molecule
-    scene, rotation, centre = true_state(views, poses)
+    scene, sets = true_state(views, poses)
     order = [2, 0, 3, 1]
-    judged = hull.judge(scene, rotation, centre)
-    other = hull.judge(prepare([views[i] for i in order], 64), rotation[:, order], centre[:, order])
+    judged = hull.judge(scene, sets)
+    shuffled = CameraSets(sets.rotation[:, order], sets.centre[:, order], sets.zoom)
+    other = hull.judge(prepare([views[i] for i in order], 64), shuffled)
     torch.testing.assert_close(other.uncovered, judged.uncovered[:, order], atol=1e-5, rtol=0)
     torch.testing.assert_close(other.evidence, judged.evidence[:, order], atol=1e-4, rtol=0)
 
 
 def test_turning_the_world_changes_habit_alone(molecule: tuple[list[View], np.ndarray]) -> None:
-    scene, rotation, centre = true_state(*molecule)
-    judged = hull.judge(scene, rotation, centre)
+    scene, sets = true_state(*molecule)
+    judged = hull.judge(scene, sets)
     upright = torch.from_numpy(Rotation.from_euler("z", 70, degrees=True).as_matrix()).float()
-    same = hull.judge(scene, rotation @ upright, centre)
+    same = hull.judge(scene, replace(sets, rotation=sets.rotation @ upright))
     torch.testing.assert_close(same.total(hull.Weights()), judged.total(hull.Weights()), atol=0.05, rtol=0)
     lying = torch.from_numpy(Rotation.from_euler("x", 50, degrees=True).as_matrix()).float()
-    tilted = hull.judge(scene, rotation @ lying, centre)
+    tilted = hull.judge(scene, replace(sets, rotation=sets.rotation @ lying))
     torch.testing.assert_close(tilted.uncovered, judged.uncovered, atol=0.005, rtol=0)
     assert float(tilted.habit) > float(judged.habit) + 2
 
 
 def test_ascent_never_ends_below_its_start(molecule: tuple[list[View], np.ndarray]) -> None:
-    scene, rotation, centre = true_state(*molecule)
+    scene, sets = true_state(*molecule)
     turn = torch.from_numpy(Rotation.from_euler("y", 12, degrees=True).as_matrix()).float()
-    rotation = rotation.clone()
-    rotation[:, 1] = turn @ rotation[:, 1]
+    start = copies(sets, 1)
+    start.rotation[:, 1] = turn @ start.rotation[:, 1]
     weights = hull.Weights()
-    before = hull.judge(scene, rotation, centre).total(weights)
-    _, _, after = climb(hull.objective(scene, weights), rotation, centre, steps=20, rate=0.04)
+    before = hull.judge(scene, start).total(weights)
+    _, after = climb(hull.HullObjective(scene, weights), start, steps=20, rate=0.04)
     assert float(after) > float(before) + 0.3
 
 
 def test_cameras_survive_the_search_s_own_world(molecule: tuple[list[View], np.ndarray]) -> None:
     views, poses = molecule
     true = in_reference_frame(poses, views[0])
-    scene, rotation, centre = true_state(views, poses)
-    np.testing.assert_allclose(to_cameras(scene, rotation, centre)[0], true, atol=2e-5)
-    np.testing.assert_allclose(rotation[0, :, 0, 2], 0, atol=0.02)  # level again
+    scene, sets = true_state(views, poses)
+    np.testing.assert_allclose(to_cameras(scene, sets)[0], true, atol=2e-5)
+    np.testing.assert_allclose(sets.rotation[0, :, 0, 2], 0, atol=0.02)  # level again
+
+
+def wide(views: list[View]) -> list[View]:
+    """The same photos, taken for ones of a wider lens: of 50 degrees instead of 40."""
+    taken_for = Intrinsics.from_fov(CAMERA.width, CAMERA.height, 50)
+    return [canonical_view(replace(view.photo, intrinsics=taken_for), 64) for view in views]
+
+
+def test_a_focal_length_that_nobody_told_may_give_way(molecule: tuple[list[View], np.ndarray]) -> None:
+    views, poses = molecule
+    found = search_poses(wide(views), zooming=True, effort="draft")
+    true = in_reference_frame(poses, views[0])
+    assert rotation_errors(found[0].world_to_camera, true).max() < 15
+    assert 1.01 < found[0].zoom < ZOOM  # photos of a compact object tell little, and the usual is likelier
+    assert len({one.zoom for one in found}) == 1
+    centre = found[0].world_to_camera[0, 2, 3]
+    seen_again = zoomed(wide(views), found[0].zoom)[0]
+    assert centre == pytest.approx(object_distance(half_angle_of(seen_again.intrinsics)), rel=0.01)
+
+
+def test_a_focal_length_that_is_known_stays(found: list[Hypothesis]) -> None:
+    assert {one.zoom for one in found} == {1.0}
+
+
+def test_a_zoom_sees_what_a_longer_lens_sees(molecule: tuple[list[View], np.ndarray]) -> None:
+    views, poses = molecule
+    true = prepare(views, 64)
+    sets = from_cameras(true, [in_reference_frame(poses, views[0])])
+    shorter = CameraSets(sets.rotation, sets.centre * torch.tensor([1, 1, 1 / ZOOM]), torch.tensor([ZOOM]))
+    depth = sets.centre[:, :, 2, None, None] + torch.linspace(-0.5, 0.5, 5)
+    expected, _ = hull.project(true.focal, true.rays, sets, depth)
+    found, _ = hull.project(true.focal / ZOOM, true.rays * torch.tensor([ZOOM, ZOOM, 1]), shorter, depth / ZOOM)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
 def test_a_good_candidate_is_taken() -> None:
@@ -301,26 +351,26 @@ def test_the_sets_put_together_are_the_best_of_their_cells(molecule: tuple[list[
 
 def test_outlines_fit_under_true_cameras_alone(molecule: tuple[list[View], np.ndarray]) -> None:
     views, poses = molecule
-    scene, rotation, centre = true_state(views, poses)
-    fit = outlines.objective(outlines.prepare(views, scene, outlines.FINE), 1.0)
-    true = float(fit(rotation, centre)[0])
+    scene, sets = true_state(views, poses)
+    fit = outlines.OutlineObjective(outlines.prepare(views, scene, outlines.FINE), 1.0)
+    true = float(fit.look(sets)[0])
     assert true > -0.01
-    turned = rotation.repeat(3, 1, 1, 1)
+    turned = copies(sets, 3)
     for index in range(3):
         turn = Rotation.from_euler("xyz"[index], 8, degrees=True).as_matrix()
-        turned[index, 1] = torch.from_numpy(turn).float() @ turned[index, 1]
-    assert float(fit(turned, centre.repeat(3, 1, 1))[0].max()) < true - 0.005
+        turned.rotation[index, 1] = torch.from_numpy(turn).float() @ turned.rotation[index, 1]
+    assert float(fit.look(turned)[0].max()) < true - 0.005
 
 
 def test_outlines_move_cameras_towards_the_truth(molecule: tuple[list[View], np.ndarray]) -> None:
     views, poses = molecule
-    scene, rotation, centre = true_state(views, poses)
+    scene, sets = true_state(views, poses)
     turns = Rotation.from_rotvec(np.random.default_rng(0).normal(size=(4, 3)) * 0.08).as_matrix()
-    start = torch.from_numpy(turns).float() @ rotation
-    edges = outlines.objective(outlines.prepare(views, scene, outlines.FINE), 1.0)
-    found, _, score = climb(edges, start, centre, steps=60, rate=0.02)
+    start = replace(sets, rotation=torch.from_numpy(turns).float() @ sets.rotation)
+    edges = outlines.OutlineObjective(outlines.prepare(views, scene, outlines.FINE), 1.0)
+    found, score = climb(edges, start, steps=60, rate=0.02)
     before, after = (
-        float(hull.angles(hull.relative_rotations(one) @ hull.relative_rotations(rotation).mT).mean())
+        float(hull.angles(hull.relative_rotations(one.rotation) @ hull.relative_rotations(sets.rotation).mT).mean())
         for one in (start, found)
     )
     assert float(score) > -0.01

@@ -1,0 +1,90 @@
+"""Sets of cameras: what the pose search puts together, improves and judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class CameraSets:
+    """B sets of cameras of V views, in the scale of :mod:`.silhouettes` and from a world whose z axis points up.
+
+    A focal length that is ``zoom`` times the assumed one stretches all depths by as much. Therefore depths in front of
+    cameras are measured in units of it: then the position of the object's centre hardly depends on it.
+    """
+
+    rotation: Tensor  # (B, V, 3, 3) world to camera
+    centre: Tensor  # (B, V, 3) of the object in each camera; depth divided by zoom
+    zoom: Tensor  # (B,)
+
+    def __len__(self) -> int:
+        return len(self.rotation)
+
+    def __getitem__(self, index: Tensor) -> CameraSets:
+        return CameraSets(self.rotation[index], self.centre[index], self.zoom[index])
+
+    def split(self, size: int) -> list[CameraSets]:
+        """Parts of at most ``size`` sets."""
+        parts = self.rotation.split(size), self.centre.split(size), self.zoom.split(size)
+        return [CameraSets(*part) for part in zip(*parts, strict=True)]
+
+    def where(self, chosen: Tensor, others: CameraSets) -> CameraSets:
+        """These sets where chosen (B,) says so, and others elsewhere."""
+        return CameraSets(
+            torch.where(chosen[:, None, None, None], self.rotation, others.rotation),
+            torch.where(chosen[:, None, None], self.centre, others.centre),
+            torch.where(chosen, self.zoom, others.zoom),
+        )
+
+    def detach(self) -> CameraSets:
+        """The same cameras, without gradients."""
+        return CameraSets(self.rotation.detach(), self.centre.detach(), self.zoom.detach())
+
+    def foreshortening(self) -> Tensor:
+        """(B, 3, 3) factors of a relative rotation's entries that make it one between such positions."""
+        one = torch.ones_like(self.zoom)
+        depth = torch.stack([one, one, self.zoom], -1)
+        return depth[:, None] / depth[:, :, None]
+
+
+def joined(parts: Sequence[CameraSets]) -> CameraSets:
+    """All sets of several groups, in order."""
+    return CameraSets(
+        torch.cat([part.rotation for part in parts]), torch.cat([part.centre for part in parts]),
+        torch.cat([part.zoom for part in parts]),
+    )
+
+
+class Objective(Protocol):
+    """What sets of cameras are worth. Looking all along the rays is dear, so the way up is found at the few points that
+    the last look has chosen."""
+
+    def look(self, sets: CameraSets) -> tuple[Tensor, Any]:
+        """The sets' values (B,), higher is better, without gradients, and the points that decide them."""
+        ...
+
+    def value(self, sets: CameraSets, points: Any) -> Tensor:
+        """(B,) values at points chosen before, differentiable in the cameras."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Several objectives as one."""
+
+    parts: tuple[Objective, ...]
+
+    def look(self, sets: CameraSets) -> tuple[Tensor, tuple[Any, ...]]:
+        """The sum of the parts' values, and the points of each."""
+        values, points = zip(*(part.look(sets) for part in self.parts), strict=True)
+        return torch.stack(values).sum(0), points
+
+    def value(self, sets: CameraSets, points: tuple[Any, ...]) -> Tensor:
+        """The sum of the parts' values at their points."""
+        values = [part.value(sets, of_part) for part, of_part in zip(self.parts, points, strict=True)]
+        return torch.stack(values).sum(0)
