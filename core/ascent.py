@@ -12,23 +12,25 @@ MOMENTUM, MEMORY = 0.8, 0.95  # Adam's
 
 
 def climb(
-    objective: Objective, sets: CameraSets, *, steps: int, rate: float, zooming: bool = False, chunk: int = 8
+    objective: Objective, sets: CameraSets, *, steps: int, rate: float, renewal: int = 1, zooming: bool = False,
+    chunk: int = 8,
 ) -> tuple[CameraSets, Tensor]:
     """Improve B sets of cameras with Adam, written out: torch.optim takes longer to import than all this to run.
 
     :param rate: first step size in radians and in radii of the object; it falls to nearly nothing.
+    :param renewal: steps between two looks at the objective; only what it looks at can be returned.
     :param zooming: whether the focal length may change too.
     :param chunk: sets at a time, so that their samples fit a processor's cache.
     :returns: the best sets met on the way and their scores (B,).
     """
     with side_by_side() as pool:
-        parts = list(pool.map(lambda part: _climb(objective, part, steps, rate, zooming), sets.split(chunk)))
+        parts = list(pool.map(lambda part: _climb(objective, part, steps, rate, renewal, zooming), sets.split(chunk)))
     better, score = zip(*parts, strict=True)
     return joined(better), torch.cat(score)
 
 
 def _climb(
-    objective: Objective, sets: CameraSets, steps: int, rate: float, zooming: bool
+    objective: Objective, sets: CameraSets, steps: int, rate: float, renewal: int, zooming: bool
 ) -> tuple[CameraSets, Tensor]:
     size, views = sets.centre.shape[:2]
     move = torch.zeros(size, 6 * views + zooming, requires_grad=True)
@@ -36,9 +38,10 @@ def _climb(
     best, kept = torch.full((size,), -torch.inf), sets
     for step in range(steps + 1):
         now = _moved(sets, move)
-        score, points = objective.look(now.detach())
-        better = score > best
-        best, kept = torch.where(better, score, best), now.detach().where(better, kept)
+        if step % renewal == 0 or step == steps:
+            score, points = objective.look(now.detach())
+            better = score > best
+            best, kept = torch.where(better, score, best), now.detach().where(better, kept)
         if step == steps:
             break
         (slope,) = torch.autograd.grad(objective.value(now, points).sum(), move)

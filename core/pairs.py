@@ -123,7 +123,6 @@ def assemble(table: PairTable, views: int, *, count: int) -> tuple[torch.Tensor,
     tilts, turns = len(table.elevations), len(table.azimuths)
     new_tilt = torch.arange(tilts).repeat_interleave(turns)
     new_turn = torch.arange(turns).repeat(tilts)
-    new_cell = _cell(new_tilt, new_turn)
     tilt = torch.arange(tilts)[:, None]
     turn = torch.zeros(tilts, 1, dtype=torch.long)
     best, cell = torch.zeros(tilts), _cell(tilt[:, 0], turn[:, 0])
@@ -131,12 +130,13 @@ def assemble(table: PairTable, views: int, *, count: int) -> tuple[torch.Tensor,
         total = best[:, None].repeat(1, len(new_tilt))
         for a in range(b):
             total += table.scores[a, b][tilt[:, a, None], new_tilt, (new_turn - turn[:, a, None]) % turns]
-        cells = (cell[:, None] * CELLS + new_cell).flatten()
-        order = total.flatten().argsort(descending=True, stable=True)
+        inner, state = _best_of_cells(total.view(-1, tilts, turns))
+        cells = (cell[:, None] * CELLS + torch.arange(CELLS)).flatten()
+        order = inner.flatten().argsort(descending=True, stable=True)
         kept = order[_first_of_each(cells[order])][: max(BEAM, count)]
-        best = total.flatten()[kept]
+        best = inner.flatten()[kept]
         cell = cells[kept].unique(return_inverse=True)[1]  # counted anew, or the numbers would overflow
-        old, added = kept // len(new_tilt), kept % len(new_tilt)
+        old, added = kept // CELLS, state.flatten()[kept]
         tilt = torch.cat([tilt[old], new_tilt[added, None]], dim=1)
         turn = torch.cat([turn[old], new_turn[added, None]], dim=1)
     return level_rotation(table.elevations[tilt[:count]], table.azimuths[turn[:count]]), best[:count]
@@ -144,6 +144,18 @@ def assemble(table: PairTable, views: int, *, count: int) -> tuple[torch.Tensor,
 
 def _cell(tilt: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
     return tilt // CELL_ELEVATIONS * (AZIMUTHS // CELL_AZIMUTHS) + turn // CELL_AZIMUTHS
+
+
+def _best_of_cells(total: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The best of each cell of a new view's elevation and azimuth: values and places in the table (B, CELLS), of sums
+    (B, elevations, azimuths)."""
+    tilts, turns = total.shape[1:]
+    padded = F.pad(total, (0, 0, 0, -tilts % CELL_ELEVATIONS), value=-torch.inf)
+    blocks = padded.unflatten(1, (-1, CELL_ELEVATIONS)).unflatten(3, (-1, CELL_AZIMUTHS)).transpose(2, 3)
+    value, within = blocks.flatten(3).max(3)  # (B, tilts / CELL_ELEVATIONS, turns / CELL_AZIMUTHS)
+    tilt = torch.arange(value.shape[1])[:, None] * CELL_ELEVATIONS + within // CELL_AZIMUTHS
+    turn = torch.arange(value.shape[2]) * CELL_AZIMUTHS + within % CELL_AZIMUTHS
+    return value.flatten(1), (tilt * turns + turn).flatten(1)
 
 
 def _first_of_each(values: torch.Tensor) -> torch.Tensor:

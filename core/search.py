@@ -57,6 +57,7 @@ class _Round:
     pixels: int
     depths: int
     detail: Detail = FINE
+    renewal: int = 1  # steps between two looks along the rays
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class _Effort:
 
 EFFORTS = {
     "draft": _Effort(
-        300, 8, (_Round(30, 7.5, 8, 0.06, 40, 16, COARSE), _Round(8, 4.0, 20, 0.04, 64, 24)), (1, 3),
+        300, 8, (_Round(30, 7.5, 8, 0.06, 40, 16, COARSE, 2), _Round(8, 4.0, 20, 0.04, 64, 24)), (1, 3),
     ),
     "standard": _Effort(
         800, 10,
@@ -125,7 +126,8 @@ def search_poses(
     rotation, likely = pairs.assemble(table, len(views), count=settings.starts)
     edges = OutlineObjective(outlines.prepare(views, scene, COARSE), OUTLINE_WEIGHT)
     sets, fit = climb(
-        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE, zooming=zooming, chunk=64
+        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE, renewal=first.renewal, zooming=zooming,
+        chunk=64,
     )
     score = likely + fit
     report(0.25)
@@ -137,12 +139,12 @@ def search_poses(
         sets = sets[pairs.distinct(sets.rotation, score, apart=now.apart, count=now.sets)]
         if done == 1:
             sets = joined([sets, from_cameras(scene, candidates)])
-        sets, score = climb(objectives[-1], sets, steps=now.steps, rate=now.rate, zooming=zooming)
+        sets, score = climb(objectives[-1], sets, steps=now.steps, rate=now.rate, renewal=now.renewal, zooming=zooming)
         report(0.25 + 0.7 * done / len(settings.rounds))
     generator = torch.Generator().manual_seed(seed)
     others = joined([_turned(sets, score), _shaken(sets, score, *settings.shaken, generator)])
-    for objective, rate in zip(objectives[-2:], TURN_RATES, strict=True):
-        others, value = climb(objective, others, steps=TURN_STEPS, rate=rate, zooming=zooming)
+    for objective, now, rate in zip(objectives[-2:], settings.rounds[-2:], TURN_RATES, strict=True):
+        others, value = climb(objective, others, steps=TURN_STEPS, rate=rate, renewal=now.renewal, zooming=zooming)
     sets, score = joined([sets, others]), torch.cat([score, value])
     sure = confidence.confidence(sets.rotation, score, hull.judge(scene, sets))
     kept = pairs.distinct(sets.rotation, score, apart=DISTINCT, count=RETURNED)
