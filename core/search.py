@@ -126,8 +126,8 @@ def search_poses(
     rotation, likely = pairs.assemble(table, len(views), count=settings.starts)
     edges = OutlineObjective(outlines.prepare(views, scene, COARSE), OUTLINE_WEIGHT)
     sets, fit = climb(
-        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE, renewal=first.renewal, zooming=zooming,
-        chunk=64,
+        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE, renewal=first.renewal,
+        zooming=zooming, chunk=64,
     )
     score = likely + fit
     report(0.25)
