@@ -13,6 +13,7 @@ from bpy.props import EnumProperty
 from ..pflrm_blender import inspection, masks, session
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import path_of
+from ..pflrm_blender.sentences import localized
 from .photos import OnPhoto
 
 PREVIEW_PANEL = "PFLRM_PT_mask"
@@ -71,7 +72,7 @@ def words_about(photo: bpy.types.PropertyGroup) -> str:
         there = path_of(photo).is_file()
         return tip_("It has not been looked at yet") if there else tip_("The file is not there any more")
     if state.problem:
-        return state.problem.rstrip(".")
+        return localized(state.problem, tip_).rstrip(".")
     facts = [tip_(_HOW_CUT_OUT[state.origin]).format(share=state.share)]
     if state.focal_35mm:
         facts.append(tip_("focal length {millimetres:g} mm by its EXIF").format(millimetres=state.focal_35mm))
@@ -96,7 +97,7 @@ class PFLRM_OT_mask_edit(OnPhoto):
         state = inspection.wait_for(photo) if bpy.app.background else inspection.state_of(photo)
         if masks.painted(photo) is None and (state is None or not state.cutout):
             unknown = rpt_("{name} has not been looked at yet: try again soon").format(name=photo.name)
-            self.report({"ERROR"}, state.problem if state is not None else unknown)
+            self.report({"ERROR"}, localized(state.problem) if state is not None else unknown)
             return {"CANCELLED"}
         image = masks.begin(photo, Path(state.cutout) if state is not None else Path())
         area = _editor(context)

@@ -8,6 +8,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ..pflrm_blender import session
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import photos_in_use
+from ..pflrm_blender.sentences import localized
 
 
 class _Start(bpy.types.Operator):
@@ -25,7 +26,7 @@ class _Start(bpy.types.Operator):
             session.start(context.scene, poses_only=self.poses_only)
         except PflrmError as error:
             session.state.notice = session.Notice("ERROR", error.message, error.remedy, error.details)
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, localized(str(error)))
             return {"CANCELLED"}
         if not bpy.app.background:
             if session.state.queue:
@@ -35,7 +36,7 @@ class _Start(bpy.types.Operator):
         session.wait()
         notice = session.state.notice
         assert notice is not None  # every end of a run leaves one
-        self.report({notice.level}, f"{notice.text} {notice.remedy}".strip())
+        self.report({notice.level}, " ".join(map(localized, f"{notice.text}\n{notice.remedy}".splitlines())))
         return {"CANCELLED" if notice.level == "ERROR" else "FINISHED"}
 
 

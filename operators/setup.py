@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ..pflrm_blender import environment, install, plan, runtime, session, setting_up
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import ROOT_PACKAGE, machine
+from ..pflrm_blender.sentences import localized
 
 _DIALOG_WIDTH = 520  # pixels at a scale of 1
 _CHARACTERS = 90  # that fit into it
@@ -40,7 +41,7 @@ class PFLRM_OT_set_up(bpy.types.Operator):
             setting_up.check_online(self._plan)
             self._plan.check_disk()
         except PflrmError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, localized(str(error)))
             return {"CANCELLED"}
         confirm = iface_("Download and Set Up") if self._plan.online else iface_("Set Up")
         return context.window_manager.invoke_props_dialog(
@@ -52,7 +53,7 @@ class PFLRM_OT_set_up(bpy.types.Operator):
         column.label(text="PF-LRM computes in a Python of its own, beside Blender. Setting it up means:")
         column.separator()
         for line in self._plan.lines():
-            for part in _wrapped(line):
+            for part in _wrapped(localized(line, iface_)):
                 column.label(text=part, translate=False)
         column.separator()
         column.label(text="No photo and nothing else leaves this machine. You can go on working meanwhile.")
@@ -65,7 +66,7 @@ class PFLRM_OT_set_up(bpy.types.Operator):
             else:
                 setting_up.start(planned)
         except PflrmError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, localized(str(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -116,7 +117,7 @@ class PFLRM_OT_set_up_remove(bpy.types.Operator):
         try:
             setting_up.remove()
         except PflrmError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, localized(str(error)))
             return {"CANCELLED"}
         session.redraw()
         self.report({"INFO"}, "The environment was removed")

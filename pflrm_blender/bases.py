@@ -36,8 +36,10 @@ class Base:
 
     @property
     def words(self) -> str:
-        version = f"Python {_dotted(self.version)}"
-        return f"Blender's own {version}" if str(self.python) == sys.executable else f"{version} at {self.python}"
+        version = _dotted(self.version)
+        if str(self.python) == sys.executable:
+            return f"Blender's own Python {version}"
+        return f"Python {version} at {self.python}"
 
 
 def find(named: str = "", versions: Collection[tuple[int, int]] = VERSIONS) -> Base:

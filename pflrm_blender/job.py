@@ -295,9 +295,12 @@ class _Supervisor:
 def _crash(code: int, greeted: bool, process: WorkerProcess) -> PflrmError:
     """What it means that a worker ended in the middle of a run."""
     if code == -getattr(signal, "SIGKILL", 9):
-        message = f"exit code {code}: the process was ended by the system, most often for lack of memory."
+        message = (
+            f"The worker stopped with exit code {code}: the process was ended by the system, "
+            "most often for lack of memory."
+        )
         remedy = "Choose Draft quality, use fewer photos, or close other programs."
-        return PflrmError("memory", f"The worker stopped with {message}", remedy, process.log())
+        return PflrmError("memory", message, remedy, process.log())
     if not greeted:
         message = f"The Python {process.interpreter} did not start the worker (exit code {code})."
         return PflrmError("runtime", message, REPAIR, process.log())

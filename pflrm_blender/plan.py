@@ -58,10 +58,11 @@ class Plan:
         """What will be done, a fact a line."""
         build, version = self.build, self.build.requirement.partition("==")[2]
         if self.online:
-            sources = "PyPI" if self.locked_torch else f"PyPI and {self.torch_index}"
+            size = size_in_words(build.download)
             lines = [
                 f"PyTorch {version} for {build.words}. {build.reason}",
-                f"Download: {size_in_words(build.download)} from {sources}",
+                f"Download: {size} from PyPI" if self.locked_torch
+                else f"Download: {size} from PyPI and {self.torch_index}",
             ]
         else:
             lines = [f"PyTorch {version}, as in the folder of wheels", f"Download: none, all is in {self.wheels}"]

@@ -25,8 +25,8 @@ DEVICES = ("cuda", "xpu", "mps", "cpu")
 MARCHING_CUBES = ("mcubes", "skimage")  # one of them is enough
 REPAIR = "Choose another Python in the preferences of PF-LRM, or install the packages into this one."
 NOT_FOUND_REMEDY = (
-    f"Click Set Up in the preferences of PF-LRM, name a Python that has torch there or in the environment variable "
-    f"{ENVIRONMENT_VARIABLE}, or see `blender --command pflrm setup`."
+    "Click Set Up in the preferences of PF-LRM, name a Python that has torch there or in the environment variable "
+    "PFLRM_PYTHON, or see `blender --command pflrm setup`."
 )
 # A console window would pop up for each question on Windows.
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)

@@ -29,12 +29,7 @@ def explain(said: Sequence[str], *, online: bool) -> PflrmError:
 
 def _explain(text: str, online: bool) -> tuple[str, str]:
     if _HASHES in text:
-        package = re.search(_HASH_FOR, text.partition(_HASHES)[2], re.MULTILINE)
-        which = f" ({package[1]})" if package else ""
-        source = "an index that offers the original files" if online else "the original files in the folder of wheels"
-        return f"A package is not the one that this version was made with{which}; nothing was installed.", (
-            f"Use {source}, and tell your administrator if they are the original ones."
-        )
+        return _explain_hashes(text.partition(_HASHES)[2], online)
     if re.search(_DISK, text):
         return "The disk is full.", "Make room, or choose a folder on another disk in the preferences."
     if online and re.search(_PROXY, text):
@@ -48,10 +43,21 @@ def _explain(text: str, online: bool) -> tuple[str, str]:
             "Check the network and set up again: what was downloaded is kept. Behind a proxy set HTTPS_PROXY."
         )
     if missing := re.search(_MISSING, text):
-        where = "on the index" if online else "in the folder of wheels"
-        return f"The package {missing[1]} is missing {where} for this Python and system.", (
+        message = f"The package {missing[1]} is missing in the folder of wheels for this Python and system."
+        if online:
+            message = f"The package {missing[1]} is missing on the index for this Python and system."
+        return message, (
             "Look whether the system is too old (macOS 14 and glibc 2.28 are the least), or use another Python."
         )
     words = [line.strip() for line in text.splitlines() if line.strip()]
     last = next((line for line in reversed(words) if line.startswith("ERROR")), words[-1] if words else "no message")
     return f"A step of the set-up failed: {last}", "Look at the log, and copy the report for an issue."
+
+
+def _explain_hashes(text: str, online: bool) -> tuple[str, str]:
+    message = "A package is not the one that this version was made with; nothing was installed."
+    if package := re.search(_HASH_FOR, text, re.MULTILINE):
+        message = f"The package {package[1]} is not the one that this version was made with; nothing was installed."
+    if online:
+        return message, "Use an index that offers the original files, or tell its administrator."
+    return message, "Use a folder with the original wheels, or tell who made this one."

@@ -10,6 +10,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..pflrm_blender import environment, plan, runtime, setting_up
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import machine
+from ..pflrm_blender.sentences import localized
 from .text import paragraph
 
 _LINES = 3  # of the log that are shown
@@ -101,9 +102,9 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row.operator("pflrm.set_up_remove", icon="TRASH")
     column = box.column(align=True)
     for line in report.summary() if report is not None else ():
-        column.label(text=line, translate=False)
+        column.label(text=localized(line, iface_), translate=False)
     if weights is not None:
-        column.label(text=f"{iface_('Weights')}: {weights.words}", translate=False)
+        column.label(text=f"{iface_('Weights')}: {localized(weights.words, iface_)}", translate=False)
 
 
 def _size(planned: plan.Plan | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ..pflrm_blender.sentences import localized
+
 _CHARACTER = 7.0  # pixels a character takes on average at a scale of 1
 _MARGIN = 60  # pixels of the box, the icon and the panel's border
 
@@ -22,6 +24,6 @@ def paragraph(
     column = layout.column(align=True)
     column.scale_y = 0.8
     for sentence in words.splitlines():
-        for line in textwrap.wrap(iface_(sentence), max(20, int(width))):
+        for line in textwrap.wrap(localized(sentence, iface_), max(20, int(width))):
             column.label(text=line, icon=icon, translate=False)
             icon = "BLANK1" if icon != "NONE" else "NONE"

@@ -22,7 +22,7 @@ NOT_FOUND = "ERROR: No matching distribution found for torch==2.13.0+cu130"
     ("ERROR: Could not find a version\n" + NOT_FOUND, False, "missing in the folder of wheels", "another Python"),
     ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated ...\n"
      "    numpy==2.4.6 from https://files.example/numpy-2.4.6.whl (from -r requirements.txt (line 3)):\n"
-     "        Expected sha256 1\n             Got        2", True, "(numpy==2.4.6)", "original files"),
+     "        Expected sha256 1\n             Got        2", True, "The package numpy==2.4.6 is not", "original files"),
     ("a\nERROR: something new\nb", True, "A step of the set-up failed: ERROR: something new", "log"),
     ("", False, "no message", "log"),
 ])  # fmt: skip

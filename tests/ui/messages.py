@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from pflrm.pflrm_blender import runtime
+from pflrm.tests.ui import sentences
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = ("ui", "operators", "pflrm_blender")
@@ -75,7 +75,7 @@ def of_source() -> set[Message]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 found |= set(_of_call(node))
-    found |= {(DEFAULT, words) for words in {*_stages(), *_of_set_up()}}
+    found |= {(DEFAULT, words) for words in {*_stages(), *_of_set_up(), *sentences.collect()}}
     return {message for message in found if _WORD.search(message[1])}
 
 
@@ -119,16 +119,10 @@ def _stages() -> set[str]:
 
 
 def _of_set_up() -> Iterator[str]:
-    """The stages of a set-up, and what failures of its steps and of the search for a Python mean, with no bpy near."""
-    yield from (runtime.REPAIR, runtime.NOT_FOUND_REMEDY)
+    """The stages of a set-up."""
     for name in ("install.py", "setting_up.py"):
         source = (ROOT / "pflrm_blender" / name).read_text(encoding="utf-8")
         yield from re.findall(r'(?:_advance\(|stage = )"([^"]+)"', source)
-    failures = ast.parse((ROOT / "pflrm_blender" / "setup_failures.py").read_text(encoding="utf-8"))
-    for node in ast.walk(failures):
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-            for part in node.value.elts:
-                yield from _sentences(part)
 
 
 def put_together() -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import string
 
 import pytest
-from pflrm.tests.ui import messages
+from pflrm.pflrm_blender.sentences import localized
+from pflrm.tests.ui import messages, sentences
 from pflrm.ui.locale import de
 
 
@@ -33,7 +35,7 @@ def test_german_has_the_same_places_and_stops(context, message):
     assert fields(german) == fields(message)
     assert german.endswith(".") == message.endswith(".")
     assert german.endswith("…") == message.endswith("…")
-    assert message.islower() or german[0] == german[0].upper() or german[0] == "{" or "left" in message
+    assert message[0].islower() or german[0] == german[0].upper() or german[0] == "{" or "left" in message
 
 
 def test_words_are_looked_up_before_they_are_put_together():
@@ -49,3 +51,37 @@ def test_operators_and_panels_are_found_among_them(every):
     assert ("*", "There is no result in this scene") in every
     assert ("*", "Finding Poses") in every
     assert ("*", "Overlays") in every
+
+
+def german(message: str) -> str:
+    """What a German Blender says."""
+    return de.MESSAGES.get(("*", message), message)
+
+
+@pytest.mark.parametrize("template", sorted(sentences.collect()))
+def test_a_finished_sentence_is_known_by_its_template(extension, template):
+    if re.search(r"{[a-z]", template):
+        return  # is looked up before its values are put in
+    values = [f"Value.{number}" for number in range(template.count("{"))]
+    words, expected = template.format(*values), german(template).format(*values)
+    assert localized(words, german) == expected
+    if template.endswith("."):  # as messages and remedies often come
+        assert localized(f"{words} Give one of them.", german) == f"{expected} Eines davon angeben."
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    ("The new environment does not work: torch is missing.", "Die neue Umgebung läuft nicht: torch fehlt."),
+    ("The image Copy or download the file again..png does not exist.",
+     "Das Bild Copy or download the file again..png gibt es nicht."),
+    ("The image missing.png cannot be read: unknown.", "Das Bild missing.png kann nicht gelesen werden: unbekannt."),
+    ("The option Mask is Options.", "Die Option Mask ist Options."),
+    ("Made with: Blender's own Python 3.13", "Gemacht mit: Blenders eigenes Python 3.13"),
+    ("PyTorch 2.13.0 for the processor. GTX 970 is older than what torch 2.13.0 supports. It is your choice.",
+     "PyTorch 2.13.0 für den Prozessor. GTX 970 ist älter, als torch 2.13.0 unterstützt. So ist es gewählt."),
+    ("Python 3.13.5, torch missing", "Python 3.13.5, torch fehlt"),
+    ("Device: cpu (x86_64, 15.6 GiB)", "Gerät: cpu (x86_64, 15.6 GiB)"),
+    ("Nobody knows this. It is your choice.", "Nobody knows this. It is your choice."),
+])  # fmt: skip
+def test_values_stay_as_they_are_unless_they_are_words_of_ours(extension, words, expected):
+    assert localized(words, german) == expected
+    assert localized(words, lambda message: message) == words  # English comes back as it was

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import de_setup
+from . import de_finished, de_setup
 
 _OPERATORS = {
     "Add Camera Markers": "Kameramarkierungen hinzufügen",
@@ -380,4 +380,5 @@ MESSAGES = (
     {("Operator", message): german for message, german in _OPERATORS.items()}
     | {("*", message): german for message, german in (_WORDS | _STAGES | _TOOLTIPS | _SENTENCES).items()}
     | de_setup.MESSAGES
+    | de_finished.MESSAGES
 )

@@ -1,0 +1,68 @@
+"""Sentences that are finished in English where no Blender is near, in the user's language.
+
+The worker and the threads put values into their sentences themselves. What an artist may read of them has a template
+in ``ui/locale``, with {0}, {1} … for the values: here a sentence is recognised by its template, and its values are put
+into the template's translation. So failures travel as plain words, and commands show them as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from bpy.app.translations import pgettext_rpt as rpt_
+
+_FIELD = re.compile(r"\{\d\}")
+_known: set[str] = set()  # sentences and words without values
+_templates: list[tuple[re.Pattern[str], str]] = []  # those with most words of their own first
+
+
+def learn(messages: Iterable[str]) -> None:
+    """Replace what is known; templates are the messages with {0}, {1} … in this order."""
+    forget()
+    templates = []
+    for message in messages:
+        if _FIELD.search(message):
+            templates.append(message)
+        else:
+            _known.add(message)
+    for template in sorted(templates, key=lambda words: len(_FIELD.sub("", words)), reverse=True):
+        parts = map(re.escape, _FIELD.split(template))
+        _templates.append((re.compile("(.*?)".join(parts), re.DOTALL), template))
+
+
+def forget() -> None:
+    _known.clear()
+    _templates.clear()
+
+
+def localized(words: str, look_up: Callable[[str], str] = rpt_) -> str:
+    """One or more known sentences in the user's language; other words as they are.
+
+    :param look_up: how Blender translates a message.
+    """
+    return _localized(words, look_up) or look_up(words)
+
+
+def _localized(words: str, look_up: Callable[[str], str]) -> str | None:
+    """None where the words are not known."""
+    for end in re.finditer(r"\. ", words):
+        first, rest = _sentence(words[:end.start() + 1], look_up), words[end.end():]
+        if first is not None and (others := _localized(rest, look_up)) is not None:
+            return f"{first} {others}"
+    return _sentence(words, look_up)
+
+
+def _sentence(words: str, look_up: Callable[[str], str]) -> str | None:
+    if words in _known:
+        return look_up(words)
+    for pattern, template in _templates:
+        if found := pattern.fullmatch(words):
+            return look_up(template).format(*(_value(value, look_up) for value in found.groups()))
+    return None
+
+
+def _value(words: str, look_up: Callable[[str], str]) -> str:
+    """A value is most often a name, which stays, even if it is also a word of ours; and sometimes a part of speech."""
+    is_name = " " not in words and not words.islower()
+    return words if is_name else _localized(words, look_up) or words
