@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .properties import Machine
 
 _found: dict[tuple, Path | PflrmError | None] = {}
+_older: dict[tuple, str] = {}
 _reports: dict[tuple, runtime.RuntimeReport | None] = {}
 _weights: dict[str, weights.WeightsState] = {}
 _plans: dict[plan.Wishes, plan.Plan | PflrmError | None] = {}
@@ -29,6 +30,11 @@ def find(here: Machine) -> Path | PflrmError | None:
         _found[_key(here)] = None
         _ask(lambda: _find(here))
     return _found[_key(here)]
+
+
+def older_torch(here: Machine) -> str:
+    """The version of torch in the environment that a run would use, if ours is for a newer one and can be made anew."""
+    return _older.get(_key(here), "")
 
 
 def check(here: Machine) -> None:
@@ -65,7 +71,7 @@ def busy() -> bool:
 
 def forget() -> None:
     """Ask again next time."""
-    for answers in (_found, _reports, _weights, _plans):
+    for answers in (_found, _older, _reports, _weights, _plans):
         answers.clear()
 
 
@@ -75,9 +81,12 @@ def _key(here: Machine) -> tuple:
 
 def _find(here: Machine) -> None:
     try:
-        _found[_key(here)] = runtime.find_interpreter(here.interpreter, here.managed)
+        found: Path | PflrmError = runtime.find_interpreter(here.interpreter, here.managed)
     except PflrmError as error:
-        _found[_key(here)] = error
+        found = error
+    own = found == runtime.interpreter_in(here.managed)
+    _older[_key(here)] = plan.older_torch(here.managed) if own else ""
+    _found[_key(here)] = found
 
 
 def _check(here: Machine) -> None:

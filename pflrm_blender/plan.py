@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -100,8 +101,21 @@ def is_ours(folder: Path) -> bool:
     return (folder / RECORD).is_file()
 
 
+def older_torch(folder: Path) -> str:
+    """The version of torch in an environment that this extension has made, if by now it is made for a newer one."""
+    try:
+        version = json.loads((folder / RECORD).read_text(encoding="utf-8"))["packages"]["torch"].partition("+")[0]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none of ours, or not in this form
+        return ""
+    return version if _numbers(version) < _numbers(variants.TORCH) else ""
+
+
 def size_in_words(gigabytes: float) -> str:
     return f"{gigabytes:.1f} GB" if gigabytes >= 0.95 else f"{max(gigabytes, 0.0) * 1000:.0f} MB"
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _check_goal(goal: Path) -> None:

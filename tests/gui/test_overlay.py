@@ -28,6 +28,11 @@ left, bottom = places.min(axis=0)
 right, top = places.max(axis=0)
 print(region.x + left, {SIZE[1]} - region.y - top, region.x + right, {SIZE[1]} - region.y - bottom)
 """
+# A busy Blender shows an old picture for a while, which does not change either.
+DRAWN = VIEWPORT + """
+with bpy.context.temp_override(window=window, area=area, region=region):
+    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=2)
+"""
 QUIET_PICTURES = 3
 WIDTH = 4  # pixels around a line
 
@@ -60,6 +65,7 @@ with bpy.context.temp_override(window=window, area=area, region=region):
 def picture(window: Window) -> np.ndarray:
     """The screen (H, W, 3), once it has stopped changing."""
     window.pointer("mousemove", "700", "880")
+    window.run(DRAWN)
     earlier, quiet = b"", 0
     while quiet < QUIET_PICTURES:
         time.sleep(0.3)
