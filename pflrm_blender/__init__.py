@@ -11,7 +11,7 @@ from typing import Any
 
 _LATER = {
     "alternatives", "arranging", "environment", "history", "inspection", "install", "job", "plan", "report", "runtime",
-    "setting_up", "showing", "weights",
+    "setting_up", "showing", "variants", "weights",
 }  # fmt: skip
 
 

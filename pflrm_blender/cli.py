@@ -210,7 +210,10 @@ def _setup(parsed: argparse.Namespace) -> int:
     except PflrmError as error:
         print(f"{error.message}\n")
     else:
-        if found.usable and not (parsed.yes and (parsed.variant or parsed.wheels or parsed.python)):
+        older = plan.older_torch(found.interpreter, machine().managed)
+        if older:
+            print(f"PyTorch {older} is set up; this version of PF-LRM was made for {variants.TORCH}.")
+        if found.usable and not (parsed.yes and (parsed.variant or parsed.wheels or parsed.python or older)):
             print(f"The runtime is ready: {found.interpreter} with torch {found.packages['torch']}.")
             return 0
         print("\n".join([*found.lines(), ""]))

@@ -33,7 +33,7 @@ def find(here: Machine) -> Path | PflrmError | None:
 
 
 def older_torch(here: Machine) -> str:
-    """The version of torch in the environment that a run would use, if ours is for a newer one and can be made anew."""
+    """The version of torch that a run would use, if Set Up would bring a newer one; see ``plan.older_torch``."""
     return _older.get(_key(here), "")
 
 
@@ -81,12 +81,12 @@ def _key(here: Machine) -> tuple:
 
 def _find(here: Machine) -> None:
     try:
-        found: Path | PflrmError = runtime.find_interpreter(here.interpreter, here.managed)
+        found = runtime.find_interpreter(here.interpreter, here.managed)
     except PflrmError as error:
-        found = error
-    own = found == runtime.interpreter_in(here.managed)
-    _older[_key(here)] = plan.older_torch(here.managed) if own else ""
-    _found[_key(here)] = found
+        _found[_key(here)] = error
+    else:
+        _older[_key(here)] = plan.older_torch(found, here.managed)
+        _found[_key(here)] = found
 
 
 def _check(here: Machine) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import bases, variants
 from .errors import PflrmError
-from .runtime import EXTENSION
+from .runtime import EXTENSION, interpreter_in
 
 LOCK = EXTENSION / "core" / "requirements-lock.txt"
 CARRIED_WHEELS = EXTENSION / "wheels-offline"  # in an extension that was packaged for use without a network
@@ -101,10 +101,15 @@ def is_ours(folder: Path) -> bool:
     return (folder / RECORD).is_file()
 
 
-def older_torch(folder: Path) -> str:
-    """The version of torch in an environment that this extension has made, if by now it is made for a newer one."""
+def older_torch(python: Path, goal: Path) -> str:
+    """The version of torch that a Python has, if an earlier version of this extension has set it up with an older one.
+
+    :param goal: the folder of the environment that this extension makes.
+    """
+    if python != interpreter_in(goal):
+        return ""
     try:
-        version = json.loads((folder / RECORD).read_text(encoding="utf-8"))["packages"]["torch"].partition("+")[0]
+        version = json.loads((goal / RECORD).read_text(encoding="utf-8"))["packages"]["torch"].partition("+")[0]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none of ours, or not in this form
         return ""
     return version if _numbers(version) < _numbers(variants.TORCH) else ""

@@ -13,22 +13,14 @@ from collections.abc import Callable, Iterable
 from bpy.app.translations import pgettext_rpt as rpt_
 
 _FIELD = re.compile(r"\{\d\}")
-_known: set[str] = set()  # sentences and words without values
-_templates: list[tuple[re.Pattern[str], str]] = []  # those with most words of their own first
+_known: set[str] = set()  # of which those with fields are templates
+_templates: list[tuple[re.Pattern[str], str]] = []  # compiled when they are first needed
 
 
 def learn(messages: Iterable[str]) -> None:
     """Replace what is known; templates are the messages with {0}, {1} … in this order."""
     forget()
-    templates = []
-    for message in messages:
-        if _FIELD.search(message):
-            templates.append(message)
-        else:
-            _known.add(message)
-    for template in sorted(templates, key=lambda words: len(_FIELD.sub("", words)), reverse=True):
-        parts = map(re.escape, _FIELD.split(template))
-        _templates.append((re.compile("(.*?)".join(parts), re.DOTALL), template))
+    _known.update(messages)
 
 
 def forget() -> None:
@@ -56,10 +48,19 @@ def _localized(words: str, look_up: Callable[[str], str]) -> str | None:
 def _sentence(words: str, look_up: Callable[[str], str]) -> str | None:
     if words in _known:
         return look_up(words)
-    for pattern, template in _templates:
+    for pattern, template in _templates or _compile():
         if found := pattern.fullmatch(words):
             return look_up(template).format(*(_value(value, look_up) for value in found.groups()))
     return None
+
+
+def _compile() -> list[tuple[re.Pattern[str], str]]:
+    """The templates and what they match, those with most words of their own first."""
+    templates = filter(_FIELD.search, _known)
+    for template in sorted(templates, key=lambda words: (-len(_FIELD.sub("", words)), words)):
+        parts = map(re.escape, _FIELD.split(template))
+        _templates.append((re.compile("(.*?)".join(parts), re.DOTALL), template))
+    return _templates
 
 
 def _value(words: str, look_up: Callable[[str], str]) -> str:

@@ -6,7 +6,10 @@ import bpy
 from bpy.app.translations import pgettext_n as n_
 
 from ..operators import CLASSES as OPERATORS
-from ..pflrm_blender.properties import path_of
+from ..operators.setup import PFLRM_OT_set_up
+from ..pflrm_blender import environment
+from ..pflrm_blender.errors import PflrmError
+from ..pflrm_blender.properties import machine, path_of
 from .mask import draw_tools
 
 
@@ -84,8 +87,10 @@ class PFLRM_MT_all(bpy.types.Menu):
     bl_label = "PF-LRM"
 
     def draw(self, context: bpy.types.Context) -> None:
+        missing = isinstance(environment.find(machine()), PflrmError)
         subject = ""
-        for cls in OPERATORS:
+        # Set Up comes first as long as nothing else can work.
+        for cls in sorted(OPERATORS, key=lambda cls: not (missing and cls is PFLRM_OT_set_up)):
             if subject not in ("", cls.__module__):
                 self.layout.separator()
             subject = cls.__module__

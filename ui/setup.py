@@ -7,7 +7,7 @@ import os
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..pflrm_blender import environment, plan, runtime, setting_up
+from ..pflrm_blender import environment, plan, runtime, setting_up, variants
 from ..pflrm_blender.errors import PflrmError
 from ..pflrm_blender.properties import machine
 from ..pflrm_blender.sentences import localized
@@ -37,7 +37,7 @@ def draw_progress(layout: bpy.types.UILayout) -> bool:
 
 
 def draw_what_is_missing(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """That there is no environment, if so, and the way to one."""
+    """That there is no environment or an old one, if so, and the way to a new one."""
     found = environment.find(machine())
     setting_up.redraw_when_answered()
     if isinstance(found, PflrmError):
@@ -45,6 +45,8 @@ def draw_what_is_missing(layout: bpy.types.UILayout, context: bpy.types.Context)
         paragraph(box, context, found.message, "ERROR")
         _draw_offer(box, context)
         box.operator("pflrm.open_preferences", icon="PREFERENCES")
+    elif older := environment.older_torch(machine()):
+        _draw_update(layout.box(), context, older)
 
 
 def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -64,6 +66,13 @@ def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if planned is not None and planned.online and not bpy.app.online_access:
         words = iface_("Blender's online access is off: allow it in Preferences → System → Network, or choose wheels.")
         paragraph(layout, context, words, "INFO")
+
+
+def _draw_update(layout: bpy.types.UILayout, context: bpy.types.Context, older: str) -> None:
+    """The environment is one of an earlier version of this extension. It works; nobody has to replace it."""
+    words = iface_("PyTorch {there} is set up; this version of PF-LRM was made for {wanted}.")
+    paragraph(layout, context, words.format(there=older, wanted=variants.TORCH), "INFO")
+    layout.operator("pflrm.set_up", text="Update…", icon="IMPORT")
 
 
 def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -90,6 +99,8 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
             box.operator("pflrm.set_up", text="Repair…", icon="IMPORT")
         elif report.problems:
             paragraph(box, context, runtime.REPAIR, "BLANK1")
+    if older := environment.older_torch(here):
+        _draw_update(box, context, older)
     if weights is not None and weights.problem:
         paragraph(box, context, weights.problem, "ERROR")
     row = box.row()

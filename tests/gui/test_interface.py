@@ -58,7 +58,7 @@ def search(window: Window, words: str) -> None:
     without = window.pixels(*place)
     window.key(F3)
     limit = time.monotonic() + 20.0
-    while sum(one != other for one, other in zip(window.pixels(*place), without)) < len(without) / 2:
+    while sum(one != other for one, other in zip(window.pixels(*place), without, strict=True)) < len(without) / 2:
         assert time.monotonic() < limit, "F3 opens no search"
         time.sleep(0.2)
     window.pointer("type", "--delay", "100", words)

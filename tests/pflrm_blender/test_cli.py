@@ -1,6 +1,5 @@
-"""Blender's commands, with a real worker process and a stub pipeline."""
+"""Blender's command reconstruct, with a real worker process and a stub pipeline."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -9,21 +8,10 @@ from pathlib import Path
 import bpy
 import pytest
 from pflrm.core import cli as core_cli
-from pflrm.pflrm_blender import cli, command, install, output, plan, properties, runtime, variants, weights
+from pflrm.pflrm_blender import cli, command, output
+from pflrm.tests.pflrm_blender.commands import execute, open_file
 
 pytestmark = pytest.mark.usefixtures("stub_python", "scene")
-
-
-HERE = f"cp{sys.version_info[0]}{sys.version_info[1]}"  # in the names of wheels for this Python
-
-
-def execute(*words):
-    return cli.execute([str(word) for word in words])
-
-
-def open_file(path):
-    bpy.ops.wm.open_mainfile(filepath=str(path))
-    return bpy.context.scene
 
 
 def test_a_blend_file_is_written(photo, tmp_path, capsys):
@@ -193,194 +181,6 @@ def test_the_options_are_those_without_blender():
     ours, theirs = options(cli.parser()), options(core_cli.parser())
     assert set(ours) - set(theirs) == {"--output", "--export", "--name", "--face-limit", "--texture-size"}
     assert {name: ours[name] for name in theirs} == theirs
-
-
-class TestBatch:
-    @pytest.fixture
-    def manifest(self, photo, tmp_path):
-        for name in ("front", "left", "bug", "weights"):
-            photo(name)
-
-        def make(**sets):
-            entries = [
-                {"name": name, "photos": [f"tin_robot/{file}.png" for file in files.split()]}
-                for name, files in sets.items()
-            ]
-            path = tmp_path / "sets.json"
-            path.write_text(json.dumps({"sets": entries}))
-            return path
-
-        return make
-
-    def test_every_set_gets_its_file_and_none_stops_the_others(self, manifest, tmp_path, capsys):
-        path, out = manifest(robot="front left", broken="bug", gone="missing", chair="left"), tmp_path / "out"
-        assert execute("batch", path, "--output", out, "--export") == 1
-        assert sorted(file.name for file in out.iterdir()) == ["chair.blend", "chair.glb", "robot.blend", "robot.glb"]
-        said = capsys.readouterr()
-        assert "4 sets: 2 done, 0 skipped, 2 failed" in said.out
-        assert "missing.png does not exist" in said.err
-        names = [item.name for item in open_file(out / "chair.blend").objects if item.type == "MESH"]
-        assert names == ["PF-LRM chair"]  # nothing of the sets before
-
-    def test_what_is_done_is_skipped(self, manifest, tmp_path, capsys):
-        path, out = manifest(robot="front", chair="left"), tmp_path / "out"
-        assert execute("batch", path, "--output", out) == 0
-        (out / "chair.blend").unlink()
-        before = (out / "robot.blend").stat().st_mtime_ns
-        assert execute("batch", path, "--output", out) == 0
-        assert "1 done, 1 skipped, 0 failed" in capsys.readouterr().out
-        assert (out / "robot.blend").stat().st_mtime_ns == before
-
-    def test_shards_share_the_sets(self, manifest, tmp_path):
-        path = manifest(a="front", b="front", c="front")
-        for index, names in ((1, ["a", "c"]), (2, ["b"])):
-            out = tmp_path / f"out{index}"
-            assert execute("batch", path, "--output", out, "--shard", f"{index}/2") == 0
-            assert sorted(file.stem for file in out.iterdir()) == names
-
-    def test_the_code_of_failures_of_one_kind(self, manifest, tmp_path):
-        assert execute("batch", manifest(a="missing", b="missing"), "--output", tmp_path / "out") == 2
-        assert execute("batch", manifest(a="weights", b="front"), "--output", tmp_path / "out") == 3
-
-    def test_json_tells_of_each_set(self, manifest, tmp_path, capfd):
-        assert execute("batch", manifest(a="missing", b="front"), "--output", tmp_path / "out", "--json") == 2
-        lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith('{"event": "set"')]
-        first, second = map(json.loads, lines)
-        assert (first["state"], first["error"]["kind"]) == ("failed", "input")
-        assert (second["state"], second["error"]) == ("done", None)
-
-    def test_options_of_a_set_go_first(self, photo, tmp_path):
-        photo("front")
-        sets = [
-            {"name": "poses", "photos": ["tin_robot/front.png"]},
-            {"name": "mesh", "photos": ["tin_robot/front.png"], "options": {"poses_only": False}},
-        ]
-        path = tmp_path / "sets.json"
-        path.write_text(json.dumps({"sets": sets}))
-        assert execute("batch", path, "--output", tmp_path / "out", "--poses-only") == 0
-        kinds = {
-            name: {item.type for item in open_file(tmp_path / "out" / f"{name}.blend").objects}
-            for name in ("poses", "mesh")
-        }
-        assert "MESH" not in kinds["poses"]
-        assert "MESH" in kinds["mesh"]
-
-    @pytest.mark.parametrize(
-        ("text", "words"),
-        [
-            ("nothing", "not valid"),
-            ("[]", "not valid"),
-            ('{"sets": [{"name": "a"}]}', "'photos'"),
-            ('{"sets": [{"name": "../a", "photos": []}]}', "cannot be the name of a file"),
-            ('{"sets": [{"name": "a", "photos": "a.png"}]}', "not a list"),
-            ('{"sets": [{"name": "a", "photos": []}, {"name": "a", "photos": []}]}', "two sets called a"),
-            ('{"sets": [{"name": "a", "photos": [], "options": {"colour": 1}}]}', "colour"),
-        ],
-    )
-    def test_a_bad_manifest_is_named(self, tmp_path, capsys, text, words):
-        path = tmp_path / "sets.json"
-        path.write_text(text)
-        assert execute("batch", path, "--output", tmp_path / "out") == 2
-        said = capsys.readouterr().err
-        assert words in said
-        assert str(path) in said
-
-
-def test_doctor_and_setup_of_a_runtime(monkeypatch, tmp_path, capsys, stub_python):
-    device = {"kind": "cuda", "name": "Card", "memory": 8 * 2**30}
-
-    def check(interpreter):
-        return runtime.RuntimeReport(interpreter, "3.11.7", {"torch": "2.13.0", "mcubes": "0.1.6"}, (device,))
-
-    monkeypatch.setattr(runtime, "check", check)
-    (tmp_path / "small.safetensors").write_bytes(b"1")
-    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'1').hexdigest()}  small.safetensors\n")
-    monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    assert execute("doctor") == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("PF-LRM: ")
-    assert said[1].startswith("Blender: ")
-    for line in (f"Interpreter: {stub_python}", "torch: 2.13.0", "Marching cubes: mcubes 0.1.6", "All is well."):
-        assert line in said
-    assert "Device: cuda (Card, 8.0 GiB)" in said
-    assert "Weights: small.safetensors, 0.0 MB" in said
-    assert execute("setup") == 0
-    assert "ready" in capsys.readouterr().out
-    (tmp_path / "small.safetensors").write_bytes(b"2")
-    assert execute("doctor") == 3
-    assert "small.safetensors are broken" in capsys.readouterr().out
-
-
-def test_doctor_without_a_runtime(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    monkeypatch.setenv(runtime.ENVIRONMENT_VARIABLE, "/nowhere/python")
-    assert execute("doctor") == 3
-    said = capsys.readouterr()
-    assert "There are no weights" in said.out
-    assert "/nowhere/python" in said.err
-
-
-class TestSetup:
-    """Without a runtime, on a machine without a graphics card."""
-
-    @pytest.fixture(autouse=True)
-    def done(self, stub_python, monkeypatch, tmp_path):
-        """The plans that were carried out; nothing is really installed."""
-        monkeypatch.delenv(runtime.ENVIRONMENT_VARIABLE, raising=False)
-        monkeypatch.setattr(runtime, "_has_torch", lambda interpreter: False)
-        monkeypatch.setattr(variants, "look", lambda renderer: variants.Hardware("Linux", "x86_64"))
-        monkeypatch.setattr(properties, "managed_folder", lambda chosen="": tmp_path / "managed")
-        carried_out = []
-
-        def build(installation):
-            installation._say("pip says something")
-            carried_out.append(installation.plan)
-
-        monkeypatch.setattr(install.Installation, "build", build)
-        monkeypatch.setattr(install.Installation, "_say", lambda self, line: self._listener(line))
-        monkeypatch.setattr(install.Installation, "take_effect", lambda self: None)
-        return carried_out
-
-    def test_without_yes_it_says_what_it_would_do(self, capsys, done, tmp_path):
-        assert execute("setup") == 3
-        said = capsys.readouterr().out
-        words = ("No Python with torch", "350 MB from PyPI and https://", str(tmp_path), "--yes", "pip install")
-        assert [word for word in words if word not in said] == []
-        assert done == []
-
-    def test_without_online_access_it_refuses(self, capsys, done):
-        assert not bpy.app.online_access
-        assert execute("setup", "--yes") == 2
-        assert "Allow Online Access" in capsys.readouterr().err
-        assert done == []
-
-    def test_yes(self, monkeypatch, capsys, done, tmp_path):
-        (tmp_path / f"torch-2.13.0+cpu-{HERE}-{HERE}-linux_x86_64.whl").write_bytes(b"wheel")
-        assert execute("setup", "--yes", "--wheels", tmp_path, "--python", sys.executable) == 0
-        assert "pip says something" in capsys.readouterr().out
-        assert [(plan.wheels, plan.build.requirement) for plan in done] == [(tmp_path, "torch==2.13.0+cpu")]
-
-    @pytest.mark.parametrize(("more", "count"), [((), 0), (("--python", sys.executable), 1)])
-    def test_one_that_is_ready_is_made_anew_on_request_alone(self, monkeypatch, done, tmp_path, more, count):
-        (tmp_path / f"torch-2.13.0+cpu-{HERE}-{HERE}-linux_x86_64.whl").write_bytes(b"wheel")
-        monkeypatch.setattr(plan, "CARRIED_WHEELS", tmp_path)
-        monkeypatch.setattr(runtime, "_has_torch", lambda interpreter: True)
-        ready = runtime.RuntimeReport(Path(sys.executable), packages={"torch": "2.13.0"})
-        monkeypatch.setattr(runtime, "check", lambda python: ready)
-        assert execute("setup", "--yes", *more) == 0
-        assert len(done) == count
-
-    def test_a_named_python_would_be_used_all_the_same(self, monkeypatch, capsys, done):
-        monkeypatch.setenv(runtime.ENVIRONMENT_VARIABLE, "/nowhere/python")
-        assert execute("setup", "--yes") == 2
-        assert "/nowhere/python" in capsys.readouterr().err
-        assert done == []
-
-    @pytest.mark.parametrize("arguments", [("--variant", "rocm9"), ("--wheels", "/nowhere"), ("--python", "/nowhere")])
-    def test_what_cannot_be_used_is_named(self, capsys, done, arguments):
-        assert execute("setup", "--yes", *arguments) in (2, 3)
-        assert arguments[1] in capsys.readouterr().err
-        assert done == []
 
 
 @pytest.mark.parametrize(("behaviour", "code"), [("front", 0), ("interrupt", 130), ("kill", 4)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
+
+from pflrm.pflrm_blender import plan
 
 TORCH = """
 __version__ = "{version}"
@@ -57,6 +60,16 @@ def make(
         for path, text in files.items():
             archive.writestr(zipfile.ZipInfo(path), text)  # a fixed date: the same wheel each time
     return wheel
+
+
+def make_environment(goal: Path, torch: str) -> Path:
+    """What Set Up leaves behind, without any package in it; returns its interpreter."""
+    python = goal / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    (goal / plan.RECORD).write_text(json.dumps({"packages": {"torch": torch}}))
+    return python
 
 
 def lock(*wheels: Path) -> str:

@@ -80,7 +80,7 @@ def _template(node: ast.JoinedStr) -> str:
     words, count = "", 0
     for part in node.values:
         if isinstance(part, ast.Constant):
-            words += part.value
+            words += str(part.value)
         else:
             words += f"{{{count}}}"
             count += 1

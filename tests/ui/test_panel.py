@@ -185,6 +185,15 @@ def test_a_named_python_that_is_missing_leads_to_the_preferences(found, monkeypa
     assert "pflrm.set_up" not in operators
 
 
+def test_an_environment_of_an_earlier_version_works_and_can_be_renewed(found, monkeypatch):
+    monkeypatch.setattr(environment, "older_torch", lambda here: "2.12.1")
+    for layout in (drawn(panel.PFLRM_PT_main.draw), doctor()):
+        assert f"PyTorch 2.12.1 is set up; this version of PF-LRM was made for {variants.TORCH}." in layout.words()
+        assert "Update…" in layout.record["labels"]
+    monkeypatch.setattr(environment, "older_torch", lambda here: "")
+    assert "Update…" not in doctor().record["labels"]
+
+
 def test_a_set_up_on_its_way(found, monkeypatch, tmp_path):
     under_way = install.Installation(_planned(tmp_path), "0.1.0")
     under_way.stage = "Checking"
@@ -338,8 +347,16 @@ def test_menus(listed):
     photo = drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=listed.pflrm.photos[1])
     assert {"pflrm.photo_reference", "pflrm.photo_move", "pflrm.photo_remove"} <= set(photo.record["operators"])
     assert "pflrm.photos_clear" in drawn(menus.PFLRM_MT_photos.draw).record["operators"]
+
+
+def test_the_menu_of_everything_begins_with_what_is_needed_first(listed, monkeypatch, tmp_path):
     everything = drawn(menus.PFLRM_MT_all.draw).record["operators"]
+    assert everything[0] == "pflrm.photos_add"
     assert sorted(everything) == sorted(cls.bl_idname for cls in operators.CLASSES)
+    _lacks_a_runtime(monkeypatch, _planned(tmp_path))
+    without = drawn(menus.PFLRM_MT_all.draw).record["operators"]
+    assert without[0] == "pflrm.set_up"
+    assert sorted(without) == sorted(everything)
 
 
 def doctor() -> Recorder:

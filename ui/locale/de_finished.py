@@ -184,7 +184,8 @@ _RUN = {
     "An unexpected {0} stopped the run: {1}.": "Ein unerwarteter Fehler ({0}) hat den Lauf beendet: {1}.",
     "Check that the folder exists and may be used.": "Prüfen, ob es den Ordner gibt und er benutzt werden darf.",
     "Choose Draft quality or the CPU as device, use fewer photos, or close other programs.":
-        "Die Qualität „Entwurf“ oder die CPU als Gerät wählen, weniger Fotos verwenden oder andere Programme schließen.",
+        "Die Qualität „Entwurf“ oder die CPU als Gerät wählen, weniger Fotos verwenden oder andere Programme "
+        "schließen.",
     "Choose Draft quality, use fewer photos, or close other programs.":
         "Die Qualität „Entwurf“ wählen, weniger Fotos verwenden oder andere Programme schließen.",
     "Choose the CPU as device, or update the graphics driver.":

@@ -10,6 +10,7 @@ _OPERATORS = {
     "Set Up Again…": "Neu einrichten…",
     "Set Up…": "Einrichten…",
     "Show Log": "Protokoll zeigen",
+    "Update…": "Aktualisieren…",
 }
 
 _WORDS = {
@@ -87,6 +88,8 @@ _SENTENCES = {
     "PF-LRM computes in a Python of its own, beside Blender. Setting it up means:":
         "PF-LRM rechnet in einem eigenen Python neben Blender. Einrichten bedeutet:",
     "PF-LRM has made no environment here": "PF-LRM hat hier keine Umgebung eingerichtet",
+    "PyTorch {there} is set up; this version of PF-LRM was made for {wanted}.":
+        "PyTorch {there} ist eingerichtet; diese Version von PF-LRM ist für {wanted} gemacht.",
     "PF-LRM is set up.": "PF-LRM ist eingerichtet.",
     "Setting up needs a download, and Blender's online access is off.":
         "Das Einrichten braucht einen Download, und Blenders Onlinezugriff ist aus.",
