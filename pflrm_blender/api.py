@@ -19,7 +19,7 @@ from . import job, texture
 from .errors import PflrmError
 from .properties import machine
 from .results import Result, default_name
-from .scene import LEAST_FACES, ResultError, apply_result, load_result
+from .scene import LEAST_FACES, ResultData, ResultError, apply_result, load_result
 
 _WORKER_OPTIONS = (
     "quality", "poses_only", "device", "seed", "focal_35mm", "fov", "masks", "intrinsics", "weights",
@@ -71,40 +71,22 @@ def reconstruct(
     :raises PflrmError: with a message, a remedy and the kind of failure; the scene is as it was.
     :raises TypeError: there is no such option, or ``photos`` is no list.
     """
-    unknown = set(options) - set(_WORKER_OPTIONS)
-    if unknown:
-        raise TypeError(f"There is no option {', '.join(sorted(unknown))}; the options are {', '.join(OPTIONS)}.")
-    if isinstance(photos, (str, os.PathLike)):
-        raise TypeError("The photos are a list of files, also if there is only one.")
-    if face_limit is not None and (not isinstance(face_limit, int) or face_limit < LEAST_FACES):
-        message = f"The option face_limit is {face_limit!r}."
-        raise PflrmError("input", message, f"Give a whole number of at least {LEAST_FACES}, or none.")
-    if texture_size not in (0, *texture.SIZES):
-        message = f"The option texture_size is {texture_size!r}."
-        raise PflrmError("input", message, "Give 1024, 2048 or 4096, or 0 for vertex colours only.")
-    preferences = machine()
-    defaults = {"device": preferences.device, "weights": preferences.weights or None}
-    given = {option: value for option, value in options.items() if value is not None}
+    _check(photos, options, face_limit, texture_size)
     files = [_absolute(photo) for photo in photos]
+    preferences, background = machine(), job.shared()
+    background.managed = preferences.managed
     request = {
         "photos": files,
-        "options": {**defaults, **{option: _plain(option, value) for option, value in given.items()}},
+        "options": {"device": preferences.device, "weights": preferences.weights or None, **_plain(options)},
         "cameras": _absolute(cameras_file) if cameras_file else None,
         "mesh": _absolute(mesh_file) if mesh_file else None,
     }
-    background = job.shared()
-    background.managed = preferences.managed
     event = background.run(request, on_progress, interpreter or preferences.interpreter)
     try:
         data = load_result(Path(event["path"]))
-        projected = None
-        if texture_size and data.mesh is not None:
-            if on_progress is not None:
-                on_progress(texture.STAGE, 1.0)
-            projected = texture.project(data.mesh, texture.read_photos(data), texture_size)
         return apply_result(
             scene or bpy.context.scene, data, name or default_name(files), size=size, location=location,
-            on_floor=on_floor, face_limit=face_limit, projected=projected,
+            on_floor=on_floor, face_limit=face_limit, projected=_projected(data, texture_size, on_progress),
         )  # fmt: skip
     except ResultError as error:
         raise PflrmError("failure", str(error), "Run it again.") from error
@@ -117,12 +99,41 @@ def place_cameras(photos: Sequence[StrPath], **arguments: Any) -> Result:
     return reconstruct(photos, poses_only=True, **arguments)
 
 
+def _check(photos: Any, options: dict[str, Any], face_limit: Any, texture_size: Any) -> None:
+    """Refuse what would fail or be ignored after a long run."""
+    unknown = set(options) - set(_WORKER_OPTIONS)
+    if unknown:
+        raise TypeError(f"There is no option {', '.join(sorted(unknown))}; the options are {', '.join(OPTIONS)}.")
+    if isinstance(photos, (str, os.PathLike)):
+        raise TypeError("The photos are a list of files, also if there is only one.")
+    if face_limit is not None and (not isinstance(face_limit, int) or face_limit < LEAST_FACES):
+        message = f"The option face_limit is {face_limit!r}."
+        raise PflrmError("input", message, f"Give a whole number of at least {LEAST_FACES}, or none.")
+    if texture_size not in (0, *texture.SIZES):
+        message = f"The option texture_size is {texture_size!r}."
+        raise PflrmError("input", message, "Give 1024, 2048 or 4096, or 0 for vertex colours only.")
+
+
+def _projected(
+    data: ResultData, size: int, on_progress: Callable[[str, float], None] | None
+) -> texture.Texture | None:
+    """The photos projected onto the mesh, if there is a mesh and a texture is wanted."""
+    if not size or data.mesh is None:
+        return None
+    if on_progress is not None:
+        on_progress(texture.STAGE, 1.0)
+    return texture.project(data.mesh, texture.read_photos(data), size)
+
+
 def _absolute(path: StrPath) -> str:
     return os.path.abspath(bpy.path.abspath(os.fspath(path)))
 
 
-def _plain(option: str, value: Any) -> Any:
-    """The value as JSON knows it, with absolute paths: the worker has a folder of its own."""
-    if option == "masks":
-        return [_absolute(mask) for mask in value]
-    return _absolute(value) if option in ("intrinsics", "weights") else value
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """The given options as JSON knows them, with absolute paths: the worker has a folder of its own."""
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given.keys() & {"intrinsics", "weights"}:
+        given[option] = _absolute(given[option])
+    if "masks" in given:
+        given["masks"] = [_absolute(mask) for mask in given["masks"]]
+    return given
