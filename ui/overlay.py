@@ -92,6 +92,8 @@ def _batch(camera: bpy.types.Object, kind: str, hangs_on: tuple, find: Any) -> A
     known = _found.get((camera.name, kind))
     hangs_on = (camera.session_uid, *hangs_on)
     if known is None or known[0] != hangs_on:
+        for gone in [key for key in _found if key[0] not in bpy.data.objects]:
+            del _found[gone]
         known = _found[camera.name, kind] = (hangs_on, _to_gpu(find(), kind))
     return known[1]
 

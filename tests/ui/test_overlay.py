@@ -103,3 +103,15 @@ def test_the_handler_comes_and_goes_with_the_extension(extension):
     assert overlay._forget not in bpy.app.handlers.load_pre
     pflrm.register()
     assert overlay._handle is not None
+
+
+def test_what_was_found_is_kept_as_long_as_its_camera_is_there(result, monkeypatch):
+    monkeypatch.setattr(overlay, "_found", {})
+    monkeypatch.setattr(overlay, "_to_gpu", lambda drawing, kind: drawing)
+    cameras = [bpy.data.objects[name] for name in result.cameras]
+    for camera in cameras:
+        assert overlay._batch(camera, "outline", (1,), lambda: "found") == "found"
+    assert overlay._batch(cameras[0], "outline", (1,), lambda: "again") == "found"
+    bpy.data.objects.remove(cameras[2])
+    overlay._batch(cameras[0], "outline", (2,), lambda: "moved")
+    assert set(overlay._found) == {(name, "outline") for name in result.cameras[:2]}
