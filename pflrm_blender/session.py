@@ -9,6 +9,7 @@ gone by then is discarded, in words.
 from __future__ import annotations
 
 import math
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -302,12 +303,19 @@ def _notice_for(scene: bpy.types.Scene, result: results.Result) -> Notice:
 
 
 def _fail(run: Run, error: PflrmError) -> None:
-    scene = _scene_of(run)
-    for photo in scene.pflrm.photos if scene else ():
-        if path_of(photo).name in error.message:
-            photo.problem = str(error)
+    scene, message = _scene_of(run), error.message
+    named = [photo for photo in (scene.pflrm.photos if scene else ()) if _names(message, path_of(photo).name)]
+    for photo in named:
+        message = message.replace(str(path_of(photo)), path_of(photo).name)  # the panel is narrow
+    for photo in named:
+        photo.problem = f"{message} {error.remedy}".strip()
     level = "INFO" if error.kind == "cancelled" else "ERROR"
-    _end(Notice(level, error.message, error.remedy, error.details))
+    _end(Notice(level, message, error.remedy, error.details))
+
+
+def _names(message: str, file: str) -> bool:
+    """Whether a message is about a file, and not about one whose name ends like it."""
+    return re.search(rf"(?<![\w.-]){re.escape(file)}(?!\w)", message) is not None
 
 
 def _end(notice: Notice) -> None:

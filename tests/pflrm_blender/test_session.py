@@ -5,11 +5,13 @@ import os
 import time
 
 import bpy
+import numpy as np
 import pytest
 from pflrm.pflrm_blender import job, results, session
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
 from pflrm.pflrm_blender.properties import current_result
+from pflrm.tests import fake_result
 
 
 def add(scene: bpy.types.Scene, photos: list) -> None:
@@ -99,6 +101,19 @@ class TestRun:
         session.wait()
         assert session.state.notice.text == "The run was cancelled."
         assert session.state.notice.level == "INFO"
+
+    def test_a_failure_names_files_without_their_folders_and_no_others(self, extension, worker, tmp_path):
+        for name in ("1.png", "2.png", "11.png"):
+            fake_result.write_png(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
+        add(extension, [tmp_path / name for name in ("1.png", "2.png", "11.png")])
+        message = f"{tmp_path}/11.png and {tmp_path}/2.png are the same photo."
+        worker.answers({"event": "error", "kind": "input", "message": message, "remedy": "Remove one.",
+                        "traceback": None})
+        session.start(extension, poses_only=False)
+        session.wait()
+        assert session.state.notice.text == "11.png and 2.png are the same photo."
+        problems = [photo.problem for photo in extension.pflrm.photos]
+        assert problems == ["", *["11.png and 2.png are the same photo. Remove one."] * 2]
 
     def test_a_damaged_result_is_told(self, extension, worker, photos, result_file):
         add(extension, photos)
