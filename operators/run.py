@@ -64,7 +64,7 @@ class PFLRM_OT_cancel(bpy.types.Operator):
     """Stop the run within a second or two. The scene stays as it is; the next run in the queue begins"""
 
     bl_idname = "pflrm.cancel"
-    bl_label = "Cancel"
+    bl_label = "Cancel Run"
     bl_options = {"REGISTER"}
 
     @classmethod

@@ -94,7 +94,7 @@ class PFLRM_OT_set_up_remove(bpy.types.Operator):
     """Delete the environment that PF-LRM has made, to free the disk. Results and scenes stay"""
 
     bl_idname = "pflrm.set_up_remove"
-    bl_label = "Remove…"
+    bl_label = "Remove Environment…"
     bl_options = {"REGISTER"}
 
     @classmethod

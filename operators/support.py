@@ -13,7 +13,7 @@ class PFLRM_OT_check_runtime(bpy.types.Operator):
     """Ask the chosen Python which packages and devices it has, and check the weights. Takes a few seconds"""
 
     bl_idname = "pflrm.check_runtime"
-    bl_label = "Check"
+    bl_label = "Check Environment"
     bl_options = {"REGISTER"}
 
     @classmethod

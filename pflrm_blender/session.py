@@ -294,6 +294,10 @@ def _notice_for(scene: bpy.types.Scene, result: results.Result) -> Notice:
     if outer is not None:
         words = rpt_("It stands inside {name}, which hides it: delete or hide {name}.")
         warnings.append(words.format(name=outer.name))
+    other = showing.in_same_place(scene, bpy.data.collections[result.collection])
+    if other is not None:
+        words = rpt_("{name} stands in the same place: the History shows one alone, or both side by side.")
+        warnings.append(words.format(name=other.name))
     if scene.camera is not None and scene.camera.name not in result.cameras:
         words = rpt_("The scene keeps its camera {name}; click a photo's camera to look through it.")
         warnings.append(words.format(name=scene.camera.name))

@@ -1,4 +1,4 @@
-"""A result that has just arrived, brought to the artist's eyes: selected, in view, and a word about what hides it."""
+"""A result that has just arrived, brought to the artist's eyes: selected, in view, and what stands in its way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def frame(scene: bpy.types.Scene, collection: bpy.types.Collection) -> None:
     mesh = results.mesh_of(collection)
     points = [camera.matrix_world.translation for camera in results.cameras_of(collection)]
     if mesh is not None:
-        points += [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
+        points += _corners(mesh)
     if not points:
         return
     low, high = (Vector(map(choose, zip(*points, strict=True))) for choose in (min, max))
@@ -55,9 +55,32 @@ def hidden_inside(scene: bpy.types.Scene, collection: bpy.types.Collection) -> b
     mesh = results.mesh_of(collection)
     if mesh is None:
         return None
-    corners = [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
-    others = (item for item in scene.objects if item.type == "MESH" and item.name not in collection.objects)
-    return next((other for other in others if _hides(other, corners)), None)
+    ours = {item.name for result in results.results_of(scene) for item in result.objects}
+    others = (item for item in scene.objects if item.type == "MESH" and item.name not in ours)
+    return next((other for other in others if _hides(other, _corners(mesh))), None)
+
+
+def in_same_place(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Collection | None:
+    """The newest other result whose visible mesh overlaps the result's, as after a second run; None without one."""
+    mesh = results.mesh_of(collection)
+    if mesh is None:
+        return None
+    for other in reversed(results.results_of(scene)):
+        there = results.mesh_of(other) if other != collection else None
+        if there is not None and there.visible_get() and _overlap(_corners(mesh), _corners(there)):
+            return other
+    return None
+
+
+def _corners(mesh: bpy.types.Object) -> list[Vector]:
+    return [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
+
+
+def _overlap(some: list[Vector], others: list[Vector]) -> bool:
+    return all(
+        min(corner[axis] for corner in one) < max(corner[axis] for corner in another)
+        for one, another in ((some, others), (others, some)) for axis in range(3)
+    )
 
 
 def _hides(other: bpy.types.Object, corners: list[Vector]) -> bool:

@@ -171,7 +171,7 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
             paragraph(layout, context, "The result is ready: go to Object Mode to receive it.", "INFO")
         row = layout.row()
         row.label(text="" if left is None else iface_("{seconds:.0f} s left").format(seconds=left), translate=False)
-        row.operator("pflrm.cancel", icon="X")
+        row.operator("pflrm.cancel", text="Cancel", icon="X")
         _draw_queue(layout)
         return
     if not setup.draw_progress(layout):
@@ -214,6 +214,10 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     if body is None:
         return
     cameras, mesh = results.cameras_of(result), results.mesh_of(result)
+    if not cameras and mesh is None:
+        paragraph(body, context, "All that this run has made was deleted.", "INFO")
+        body.operator("pflrm.result_delete", icon="TRASH")
+        return
     facts = [iface_("{count} cameras").format(count=len(cameras)) if len(cameras) != 1 else iface_("1 camera")]
     if mesh is not None:
         facts.append(iface_("{count} faces").format(count=f"{results.faces_of(mesh):,}".replace(",", " ")))

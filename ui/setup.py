@@ -104,13 +104,13 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if weights is not None and weights.problem:
         paragraph(box, context, weights.problem, "ERROR")
     row = box.row()
-    row.operator("pflrm.check_runtime", icon="VIEWZOOM")
+    row.operator("pflrm.check_runtime", text="Check", icon="VIEWZOOM")
     row.operator("pflrm.copy_report", icon="COPYDOWN")
     if plan.is_ours(here.managed):
         row.operator("pflrm.set_up_log", icon="TEXT")
         row = box.row()
         row.operator("pflrm.set_up", text="Set Up Again…", icon="IMPORT")
-        row.operator("pflrm.set_up_remove", icon="TRASH")
+        row.operator("pflrm.set_up_remove", text="Remove…", icon="TRASH")
     column = box.column(align=True)
     for line in report.summary() if report is not None else ():
         column.label(text=localized(line, iface_), translate=False)

@@ -48,7 +48,7 @@ def test_the_search_starts_a_run_and_cancels_it(window: Window, tmp_path):
     search(window, "Reconstruct")
     window.screenshot(tmp_path / "running.png")  # to look at
     window.wait_for(f"{steps.STATE}.run is not None")
-    search(window, "Cancel")
+    search(window, "Cancel Run")
     window.wait_for(f"{steps.STATE}.run is None")
 
 

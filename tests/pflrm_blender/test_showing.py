@@ -77,6 +77,22 @@ def test_what_shows_some_of_a_result_does_not_hide_it(extension, cube, collectio
     assert showing.hidden_inside(extension, collection) is None
 
 
+def test_another_result_in_the_same_place_is_found(extension, collection, result_file):
+    assert showing.in_same_place(extension, collection) is None  # the cube is no result
+    second = scenes.apply_result(extension, scenes.load_result(result_file), "Robot", size=0.5)
+    again = bpy.data.collections[second.collection]
+    assert showing.in_same_place(extension, again) == collection
+    bpy.data.objects.remove(bpy.data.objects["Cube"])
+    assert showing.hidden_inside(extension, again) is None  # it is no stranger's object
+    results.root_of(again).location.x += 3.0
+    bpy.context.view_layer.update()
+    assert showing.in_same_place(extension, again) is None
+    results.root_of(again).location.x -= 3.0
+    results.mesh_of(collection).hide_set(True)
+    bpy.context.view_layer.update()
+    assert showing.in_same_place(extension, again) is None
+
+
 def test_cameras_alone_are_hidden_by_nothing(extension, cube, collection):
     bpy.data.objects.remove(results.mesh_of(collection))
     assert showing.hidden_inside(extension, collection) is None

@@ -343,6 +343,19 @@ def test_the_history_lists_results_newest_first(found, result_file):
     assert [operators.count(f"pflrm.{name}") for name in ("use_again", "result_delete", "compare")] == [2, 2, 1]
 
 
+def test_a_result_whose_objects_are_gone_says_so_and_can_be_cleared_away(found, result_file):
+    made = scenes.apply_result(found, scenes.load_result(result_file), "Robot")
+    found.pflrm_result = collection = bpy.data.collections[made.collection]
+    for item in list(collection.objects):
+        bpy.data.objects.remove(item)
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "All that this run has made was deleted." in layout.words()
+    assert "pflrm.result_delete" in layout.record["operators"]
+    assert "pflrm_photo_opacity" not in layout.record["properties"]
+    bpy.ops.pflrm.result_delete()
+    assert found.pflrm_result is None
+
+
 def test_menus(listed):
     photo = drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=listed.pflrm.photos[1])
     assert {"pflrm.photo_reference", "pflrm.photo_move", "pflrm.photo_remove"} <= set(photo.record["operators"])

@@ -11,7 +11,9 @@ _OPERATORS = {
     "Add to Queue": "In die Warteschlange",
     "Bring Result to Front": "Ergebnis nach vorn holen",
     "Cancel": "Abbrechen",
+    "Cancel Run": "Lauf abbrechen",
     "Check": "Prüfen",
+    "Check Environment": "Umgebung prüfen",
     "Clear Photos": "Alle Fotos entfernen",
     "Clear Queue": "Warteschlange leeren",
     "Compare Side by Side": "Nebeneinander vergleichen",
@@ -298,6 +300,7 @@ _SENTENCES = {
     "Add another photo of the object.": "Noch ein Foto des Objekts hinzufügen.",
     "Add photos of the object first": "Zuerst Fotos des Objekts hinzufügen",
     "Add two to {most} photos of one object.": "Zwei bis {most} Fotos eines Objekts hinzufügen.",
+    "All that this run has made was deleted.": "Alles, was dieser Lauf erzeugt hat, wurde gelöscht.",
     "Copy the report and open an issue with it.": "Bitte den Bericht kopieren und damit eine Meldung eröffnen.",
     "Drop 2–{most} photos of one object here.": "2–{most} Fotos eines Objekts hierher ziehen.",
     "Frames {first} to {last} show the photos' cameras": "Die Bilder {first} bis {last} zeigen die Kameras der Fotos",
@@ -373,6 +376,8 @@ _SENTENCES = {
         "{name} kennt seine Optionen nicht: Es wurde von einem Skript erzeugt",
     "{name} has not been looked at yet: try again soon": "{name} wurde noch nicht betrachtet: gleich noch einmal",
     "{name} is ready.": "{name} ist fertig.",
+    "{name} stands in the same place: the History shows one alone, or both side by side.":
+        "{name} steht am selben Ort: Der Verlauf zeigt eines allein, oder beide nebeneinander.",
     "{name} uses the mask {file}": "{name} verwendet die Maske {file}",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 _OPERATORS = {
     "Cancel Set-Up": "Einrichten abbrechen",
     "Open Preferences": "Einstellungen öffnen",
+    "Remove Environment…": "Umgebung entfernen…",
     "Remove…": "Entfernen…",
     "Repair…": "Reparieren…",
     "Set Up Again…": "Neu einrichten…",
