@@ -46,7 +46,9 @@ def draw_what_is_missing(layout: bpy.types.UILayout, context: bpy.types.Context)
         _draw_offer(box, context)
         box.operator("pflrm.open_preferences", icon="PREFERENCES")
     elif older := environment.older_torch(machine()):
-        _draw_update(layout.box(), context, older)
+        box = layout.box()
+        _draw_older(box, context, older)
+        box.operator("pflrm.set_up", text="Update…", icon="IMPORT")
 
 
 def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -68,11 +70,10 @@ def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         paragraph(layout, context, words, "INFO")
 
 
-def _draw_update(layout: bpy.types.UILayout, context: bpy.types.Context, older: str) -> None:
+def _draw_older(layout: bpy.types.UILayout, context: bpy.types.Context, older: str) -> None:
     """The environment is one of an earlier version of this extension. It works; nobody has to replace it."""
     words = iface_("PyTorch {there} is set up; this version of PF-LRM was made for {wanted}.")
     paragraph(layout, context, words.format(there=older, wanted=variants.TORCH), "INFO")
-    layout.operator("pflrm.set_up", text="Update…", icon="IMPORT")
 
 
 def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -99,8 +100,9 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
             box.operator("pflrm.set_up", text="Repair…", icon="IMPORT")
         elif report.problems:
             paragraph(box, context, runtime.REPAIR, "BLANK1")
-    if older := environment.older_torch(here):
-        _draw_update(box, context, older)
+    older = environment.older_torch(here)
+    if older:
+        _draw_older(box, context, older)
     if weights is not None and weights.problem:
         paragraph(box, context, weights.problem, "ERROR")
     row = box.row()
@@ -109,7 +111,7 @@ def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if plan.is_ours(here.managed):
         row.operator("pflrm.set_up_log", icon="TEXT")
         row = box.row()
-        row.operator("pflrm.set_up", text="Set Up Again…", icon="IMPORT")
+        row.operator("pflrm.set_up", text="Update…" if older else "Set Up Again…", icon="IMPORT")
         row.operator("pflrm.set_up_remove", text="Remove…", icon="TRASH")
     column = box.column(align=True)
     for line in report.summary() if report is not None else ():

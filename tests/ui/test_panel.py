@@ -186,12 +186,15 @@ def test_a_named_python_that_is_missing_leads_to_the_preferences(found, monkeypa
 
 
 def test_an_environment_of_an_earlier_version_works_and_can_be_renewed(found, monkeypatch):
+    monkeypatch.setattr(plan, "is_ours", lambda folder: True)
     monkeypatch.setattr(environment, "older_torch", lambda here: "2.12.1")
     for layout in (drawn(panel.PFLRM_PT_main.draw), doctor()):
         assert f"PyTorch 2.12.1 is set up; this version of PF-LRM was made for {variants.TORCH}." in layout.words()
         assert "Update…" in layout.record["labels"]
+        assert "Set Up Again…" not in layout.record["labels"]
     monkeypatch.setattr(environment, "older_torch", lambda here: "")
-    assert "Update…" not in doctor().record["labels"]
+    assert "Update…" not in drawn(panel.PFLRM_PT_main.draw).record["labels"]
+    assert "Set Up Again…" in doctor().record["labels"]
 
 
 def test_a_set_up_on_its_way(found, monkeypatch, tmp_path):
