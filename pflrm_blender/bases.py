@@ -49,7 +49,7 @@ def find(named: str = "", versions: Collection[tuple[int, int]] = VERSIONS) -> B
     :param versions: those that will do.
     :raises PflrmError: of kind runtime; there is none, or the named one will not do.
     """
-    wanted = " or ".join(_dotted(version) for version in sorted(versions))
+    wanted = "/".join(_dotted(version) for version in sorted(versions))
     if named:
         python = interpreter_in(Path(named).expanduser().absolute())
         if python is None:

@@ -45,7 +45,7 @@ def test_a_blender_that_is_its_own_python_is_not_started(elsewhere, monkeypatch,
     blender.write_text(f"#!/bin/sh\ntouch {tmp_path / 'window'}\n")
     blender.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(blender))
-    with pytest.raises(PflrmError, match=r"No Python 3\.11 or 3\.12 or 3\.13 was found"):
+    with pytest.raises(PflrmError, match=r"No Python 3\.11/3\.12/3\.13 was found"):
         bases.find()
     assert not (tmp_path / "window").exists()
 

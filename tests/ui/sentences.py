@@ -19,6 +19,8 @@ _ENGLISH = {
 }
 # What is shown though it is no sentence: the functions whose words it is, or the constants that hold it.
 _FACTS = {
+    "checkpoint.py": {"_check_tensors"},
+    "failures.py": {"explain", "explain_os_error"},
     "bases.py": {"words", "_examine"},
     "plan.py": {"lines"},
     "runtime.py": {"summary", "_device_lines", "find_interpreter"},

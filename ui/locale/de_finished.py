@@ -165,7 +165,7 @@ _WEIGHTS = {
     "The weights file {0} was written by another version of this project.":
         "Die Gewichtungen {0} stammen von einer anderen Version dieses Projekts.",
     "The weights file {0} {1}: {2} bytes expected, {3} found.":
-        "Die Gewichtungen {0} sind unvollständig oder zu lang: {2} Byte erwartet, {3} gefunden ({1}).",
+        "Die Datei {0} mit Gewichtungen {1}: {2} Byte erwartet, {3} gefunden.",
     "The weights {0} are broken; install the extension again.":
         "Die Gewichtungen {0} sind defekt; die Erweiterung neu installieren.",
     "The weights {0} do not exist.": "Die Gewichtungen {0} gibt es nicht.",
@@ -175,6 +175,8 @@ _WEIGHTS = {
     "Use weights that were trained with this project, or leave the choice empty to use the bundled ones.":
         "Gewichtungen verwenden, die mit diesem Projekt trainiert wurden, oder das Feld leeren, um die mitgelieferten "
         "zu verwenden.",
+    "has bytes that belong to no tensor": "hat Bytes, die zu keinem Tensor gehören",
+    "is truncated": "ist abgeschnitten",
     "{0} (broken)": "{0} (defekt)",
     "{0} (missing)": "{0} (fehlt)",
 }
@@ -218,6 +220,8 @@ _RUN = {
         "eröffnen.",
     "Try again; if it happens again, copy the report and open an issue with it.":
         "Noch einmal versuchen; wenn es wieder geschieht, den Bericht kopieren und damit eine Meldung eröffnen.",
+    "a file": "eine Datei",
+    "that is needed": "für den Lauf",
     "{0} cannot be read or written: {1}.": "{0} kann nicht gelesen oder geschrieben werden: {1}.",
 }
 
