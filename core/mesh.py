@@ -1,14 +1,13 @@
 """From a density field to a clean triangle mesh with colours.
 
-The density is sampled where the surface can be, marching cubes finds the surface, floating crumbs and hidden inner
-shells go, and the field is asked for the colours. The paper (§4.2.2) fuses 100 rendered depth maps instead; marching
-cubes on the same field needs no rendering. The mesh is as fine as the grid: fewer faces are a lower resolution, or
+Marching cubes finds the surface (``marching.py``), floating crumbs and hidden inner shells go, and the field is asked
+for the colours. The paper (§4.2.2) fuses 100 rendered depth maps instead; marching cubes on the same field needs no
+rendering. The mesh is as fine as the grid: fewer faces are a lower resolution, or
 Blender's Decimate modifier, which an artist can change afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,30 +16,15 @@ import torch
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from .errors import InputError, RuntimeMissingError
+from .errors import InputError
+from .marching import CHUNK, Density, Progress, march_field
 
-COARSE_CELLS = 64  # cells along an axis of the first grid: a part that fits between its samples may be missed
-CHUNK = 1 << 17  # points of one query
-OCCUPIED = 0.5  # occupancy of the surface
 SMALLEST_PART = 0.02  # share of the largest part's area below which a part is a crumb
 TAUBIN = (0.5, -0.53)  # one smoothing step shrinks, the next one inflates: the volume stays
 
-Progress = Callable[[float], None]
 
-
-class Field(Protocol):
+class Field(Density, Protocol):
     """What a mesh is made from: density and colour in the box [-half_extent, half_extent]³."""
-
-    @property
-    def half_extent(self) -> float: ...
-
-    @property
-    def level(self) -> float:
-        """Density of the surface."""
-        ...
-
-    @property
-    def device(self) -> torch.device | str: ...
 
     def query(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Density (...) and colour (..., 3) in [0, 1] at points (..., 3)."""
@@ -78,10 +62,7 @@ def extract_mesh(
     :raises InputError: the field has no surface.
     """
     report = progress or (lambda fraction: None)
-    volume = sample_occupancy(field, resolution, _section(report, 0.0, 0.8))
-    cell = 2 * field.half_extent / (len(volume) - 1)
-    vertices, faces = close_and_march(volume)
-    vertices = vertices * cell - field.half_extent
+    vertices, faces, cell = march_field(field, resolution, _section(report, 0.0, 0.8))
     vertices, faces = keep_outer_parts(vertices, faces, smallest_part)
     if len(faces) == 0:
         raise InputError(
@@ -101,83 +82,6 @@ def _section(progress: Progress, begin: float, end: float) -> Progress:
     return lambda fraction: progress(begin + (end - begin) * fraction)
 
 
-def sample_occupancy(field: Field, resolution: int, progress: Progress) -> np.ndarray:
-    """Occupancy (n, n, n) float32 at the grid's points, exact in every cell that the surface crosses.
-
-    A coarse grid comes first. Blocks of fine points are evaluated where its samples change side, and then in every
-    neighbour into which the surface leaves a block, until it is closed. Elsewhere the nearest coarse sample stands.
-    """
-    block = max(1, resolution // COARSE_CELLS)
-    blocks = -(-resolution // block)
-    count = blocks * block + 1
-    steps = np.arange(0, count, block)
-    coarse_points = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    coarse = _query_occupancy(field, coarse_points, count, _section(progress, 0.0, 0.3))
-    coarse = coarse.reshape(blocks + 1, blocks + 1, blocks + 1)
-    if block == 1:
-        return coarse
-
-    nearest = (np.arange(count) + block // 2) // block
-    volume = coarse[np.ix_(nearest, nearest, nearest)]
-    known = np.zeros(volume.shape, dtype=bool)
-    known[::block, ::block, ::block] = True
-    done = np.zeros((blocks, blocks, blocks), dtype=bool)
-    offsets = np.stack(np.meshgrid(*[np.arange(block + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    wanted = _crossed_cells(coarse)
-    section = _section(progress, 0.3, 0.9)  # the first round is nearly all of the work
-    while wanted.any():
-        corners = np.argwhere(wanted)
-        low, high = np.maximum(corners.min(axis=0) - 1, 0), np.minimum(corners.max(axis=0) + 2, blocks)
-        # Only around the wanted blocks can anything change: the rest of a fine grid is large and empty.
-        part = tuple(slice(begin, end) for begin, end in zip(low, high, strict=True))
-        box = tuple(slice(begin * block, end * block + 1) for begin, end in zip(low, high, strict=True))
-        covered = np.zeros_like(known[box])
-        for offset in offsets:
-            covered[tuple(((corners - low) * block + offset).T)] = True
-        points = np.argwhere(covered & ~known[box]) + low * block
-        volume[tuple(points.T)] = _query_occupancy(field, points, count, section)
-        section = _section(progress, 0.9, 0.9)
-        known[box] |= covered
-        done |= wanted
-        sides = [side for length in high - low for side in (length, block)]
-        crossed = _crossed_cells(volume[box]).reshape(sides).any(axis=(1, 3, 5))
-        wanted = np.zeros_like(done)
-        wanted[part] = crossed & ~done[part]
-    progress(1.0)
-    return volume
-
-
-def _crossed_cells(volume: np.ndarray) -> np.ndarray:
-    """(n-1, n-1, n-1) bool: the cells with corners on both sides of the surface."""
-    inside = volume > OCCUPIED
-    some, every = inside, inside
-    for axis in range(3):
-        low = [slice(None)] * 3
-        high = [slice(None)] * 3
-        low[axis], high[axis] = slice(None, -1), slice(1, None)
-        some = some[tuple(low)] | some[tuple(high)]
-        every = every[tuple(low)] & every[tuple(high)]
-    return some & ~every
-
-
-@torch.no_grad()
-def _query_occupancy(field: Field, indices: np.ndarray, count: int, progress: Progress) -> np.ndarray:
-    """Occupancy (N,) in [0, 1] at grid points (N, 3) of ``count`` samples along an axis.
-
-    density / (density + level) puts the surface at one half. It bounds the huge densities deep inside, which would
-    otherwise pull every vertex to the outer end of its edge and show the grid as steps.
-    """
-    values = np.empty(len(indices), dtype=np.float32)
-    scale = 2 * field.half_extent / (count - 1)
-    for begin in range(0, len(indices), CHUNK):
-        part = torch.as_tensor(indices[begin : begin + CHUNK], device=field.device).float()
-        density = field.query(part * scale - field.half_extent)[0].float().clamp_min(0)
-        occupancy = 1 - field.level / (density + field.level)
-        values[begin : begin + CHUNK] = torch.nan_to_num(occupancy).cpu().numpy()
-        progress(min(1.0, (begin + CHUNK) / len(indices)))
-    return values
-
-
 @torch.no_grad()
 def _query_colours(field: Field, points: np.ndarray, progress: Progress) -> np.ndarray:
     colours = np.empty(points.shape, dtype=np.float32)
@@ -187,51 +91,6 @@ def _query_colours(field: Field, points: np.ndarray, progress: Progress) -> np.n
         colours[begin : begin + CHUNK] = torch.nan_to_num(colour).cpu().numpy()
         progress(min(1.0, (begin + CHUNK) / len(points)))
     return colours
-
-
-def close_and_march(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Marching cubes in units of cells; empty space around the grid closes a surface that the box cuts.
-
-    :returns: vertices (N, 3) float64, faces (M, 3) int64, counter-clockwise seen from outside.
-    """
-    inside = volume > OCCUPIED
-    if not inside.any():
-        return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
-    # Most of a fine grid is empty: only the box around the object, with one layer of the space beyond, is marched.
-    spans = [np.flatnonzero(inside.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    begin = np.array([max(span[0] - 1, 0) for span in spans])
-    box = tuple(slice(low, span[-1] + 2) for low, span in zip(begin, spans, strict=True))
-    vertices, faces = march(np.pad(volume[box], 1))
-    return vertices - 1 + begin, faces
-
-
-def march(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Marching cubes at OCCUPIED by PyMCubes, or by scikit-image where PyMCubes has no wheel: the same surface.
-
-    :raises RuntimeMissingError: neither package is installed.
-    """
-    try:
-        import mcubes
-    except ImportError:
-        return march_with_skimage(volume)
-    vertices, faces = mcubes.marching_cubes(volume, OCCUPIED)
-    return vertices, faces.astype(np.int64)
-
-
-def march_with_skimage(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``march`` by scikit-image."""
-    try:
-        from skimage.measure import marching_cubes
-    except ImportError as error:
-        raise RuntimeMissingError(
-            "Neither pymcubes nor scikit-image is installed, and a mesh needs one of them.",
-            "Install the packages again from the add-on's preferences.",
-        ) from error
-    if not (volume.min() < OCCUPIED < volume.max()):  # scikit-image raises an error for an empty surface
-        return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
-    # "ascent" is about scikit-image's own order of axes: the faces look outwards with it.
-    vertices, faces, _, _ = marching_cubes(volume, OCCUPIED, gradient_direction="ascent", method="lorensen")
-    return vertices.astype(np.float64), faces.astype(np.int64)
 
 
 def keep_outer_parts(vertices: np.ndarray, faces: np.ndarray, smallest: float) -> tuple[np.ndarray, np.ndarray]:

@@ -80,7 +80,7 @@ def peak_memory(pid: int | None) -> float:
 def surface_figures() -> tuple[float, float]:
     """Seconds for the surface of a bumpy ball in an 80³ grid: sparsely at 512³, and at 128³ with every point asked."""
     import torch
-    from pflrm.core.mesh import close_and_march, sample_occupancy
+    from pflrm.core.marching import march, march_field
     from pflrm.core.model import Field
     from pflrm.core.refine import GridDecoder, grid_points
 
@@ -92,10 +92,10 @@ def surface_figures() -> tuple[float, float]:
     def dense() -> None:
         everywhere = grid_points(129, 1.6).split(1 << 17)
         density = torch.cat([field.query(part)[0] for part in everywhere])
-        close_and_march((1 - field.level / (density + field.level)).view(129, 129, 129).numpy())
+        march((density > field.level).view(129, 129, 129).numpy())
 
     def sparse() -> None:
-        close_and_march(sample_occupancy(field, 512, lambda fraction: None))
+        march_field(field, 512, lambda fraction: None)
 
     return tuple(statistics.median(seconds(run) for _ in range(3)) for run in (sparse, dense))  # type: ignore[return-value]
 

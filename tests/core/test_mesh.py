@@ -7,52 +7,20 @@ import json
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import trimesh
+from pflrm.core import marching
 from pflrm.core import mesh as mesh_module
-from pflrm.core.errors import CancelledError, InputError, PflrmError, RuntimeMissingError
-from pflrm.core.mesh import Mesh, close_and_march, extract_mesh, march, march_with_skimage, sample_occupancy
+from pflrm.core.errors import CancelledError, InputError, PflrmError
+from pflrm.core.mesh import Mesh, extract_mesh
 from pflrm.core.mesh_files import save_mesh
 from scipy.spatial import cKDTree
 
-
-@dataclass
-class AnalyticField:
-    """Density from a signed distance (positive inside), as steep as a trained field's."""
-
-    distance: Callable[[torch.Tensor], torch.Tensor]
-    half_extent: float = 1.3
-    level: float = 10.0
-    device: str = "cpu"
-    queried: int = 0
-
-    def query(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        self.queried += points[..., 0].numel()
-        density = self.level * torch.exp(60 * self.distance(points))
-        return density, 0.5 + 0.5 * torch.sin(2 * points)
-
-
-Distance = Callable[[torch.Tensor], torch.Tensor]
-
-
-def sphere(radius: float, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Distance:
-    return lambda points: radius - (points - torch.tensor(centre)).norm(dim=-1)
-
-
-def union(*parts: Distance) -> Distance:
-    return lambda points: torch.stack([part(points) for part in parts]).amax(dim=0)
-
-
-def wavy_torus(points: torch.Tensor) -> torch.Tensor:
-    x, y, z = points.unbind(-1)
-    ring = torch.hypot(torch.hypot(x, y) - 0.7, z)
-    return 0.3 + 0.06 * torch.sin(9 * x) * torch.sin(8 * y) - ring
+from .fields import AnalyticField, sphere, union, wavy_torus
 
 
 def judge(mesh: Mesh) -> trimesh.Trimesh:
@@ -77,60 +45,6 @@ def test_a_saturated_field_shows_no_steps() -> None:
     field = AnalyticField(lambda points: 4 * sphere(0.8)(points))
     mesh = extract_mesh(field, resolution=64, smoothing=0)
     assert np.abs(np.linalg.norm(mesh.vertices, axis=1) - 0.8).max() < 0.25 * 2.6 / 64
-
-
-@pytest.mark.parametrize("resolution", [48, 64, 70])
-def test_sparse_sampling_finds_the_surface_of_the_dense_grid(resolution: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thin spike hangs on the torus: the coarse grid misses it, the way along the surface does not."""
-    monkeypatch.setattr(mesh_module, "COARSE_CELLS", 16)
-
-    def spike(points: torch.Tensor) -> torch.Tensor:
-        x, y, z = points.unbind(-1)
-        return 0.04 - torch.maximum(torch.hypot(x - 0.713, y - 0.017), (z - 0.55).abs() - 0.5)
-
-    field = AnalyticField(union(wavy_torus, spike))
-    sparse = sample_occupancy(field, resolution, lambda fraction: None)
-    count = len(sparse)
-    assert field.queried < 0.5 * count**3
-
-    axis = torch.linspace(-1.3, 1.3, count)
-    dense = torch.empty(count, count, count)
-    for i in range(count):
-        density = field.query(torch.stack(torch.meshgrid(axis[i : i + 1], axis, axis, indexing="ij"), dim=-1))[0]
-        dense[i] = density[0] / (density[0] + field.level)
-    expected_vertices, expected_faces = close_and_march(dense.numpy())
-    vertices, faces = close_and_march(sparse)
-    assert expected_vertices[:, 2].max() > (1.0 + 1.3) / 2.6 * (count - 1)  # the spike is there
-    np.testing.assert_array_equal(faces, expected_faces)
-    np.testing.assert_allclose(vertices, expected_vertices, atol=2e-3)
-
-
-def test_both_marching_cubes_give_the_same_surface() -> None:
-    pytest.importorskip("mcubes")
-    pytest.importorskip("skimage")
-    volume = np.pad(sample_occupancy(AnalyticField(union(wavy_torus, sphere(0.2))), 48, lambda fraction: None), 1)
-    vertices, faces = march(volume)
-    others, other_faces = march_with_skimage(volume)
-    assert len(vertices) == len(others)
-    assert cKDTree(vertices).query(others)[0].max() < 1e-4
-    ours, theirs = (trimesh.Trimesh(v, f, process=False) for v, f in ((vertices, faces), (others, other_faces)))
-    assert ours.is_watertight
-    assert theirs.is_watertight
-    assert ours.volume > 0
-    np.testing.assert_allclose(ours.volume, theirs.volume, rtol=1e-3)
-    np.testing.assert_allclose(ours.area, theirs.area, rtol=1e-3)
-
-
-def test_scikit_image_stands_in_for_pymcubes(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("skimage")
-    monkeypatch.setitem(sys.modules, "mcubes", None)
-    mesh = extract_mesh(AnalyticField(sphere(0.8)), resolution=32)
-    np.testing.assert_allclose(judge(mesh).volume, 4 / 3 * np.pi * 0.8**3, rtol=0.03)
-    with pytest.raises(InputError, match="no surface"):
-        extract_mesh(AnalyticField(sphere(-0.5)), resolution=16)
-    monkeypatch.setitem(sys.modules, "skimage.measure", None)
-    with pytest.raises(RuntimeMissingError, match="pymcubes"):
-        extract_mesh(AnalyticField(sphere(0.8)), resolution=16)
 
 
 def test_a_surface_cut_by_the_box_is_closed() -> None:
@@ -302,7 +216,8 @@ def test_a_full_disk_is_told_as_such_and_leaves_nothing(coloured_mesh: Mesh, tmp
 
 def test_chunks_do_not_change_the_mesh(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = extract_mesh(AnalyticField(wavy_torus), resolution=40)
-    monkeypatch.setattr(mesh_module, "CHUNK", 1001)
+    for module in (mesh_module, marching):
+        monkeypatch.setattr(module, "CHUNK", 1001)
     parts = extract_mesh(AnalyticField(wavy_torus), resolution=40)
     np.testing.assert_array_equal(whole.faces, parts.faces)
     np.testing.assert_allclose(whole.vertices, parts.vertices, atol=1e-6)
