@@ -96,8 +96,8 @@ def sample_blocks(
         # The first round is nearly all of the work.
         section = progress if len(corners) == 1 else lambda share: progress(1.0)
         asked = _query_occupancy(field, np.concatenate(points), last, section)
-        own[np.ix_(row[tuple(fresh.T)], near)] = asked[: len(points[0])].reshape(len(fresh), -1)
-        own[np.ix_(row[tuple(new.T)], ~near)] = asked[len(points[0]) :].reshape(len(new), -1)
+        own[np.ix_(row[tuple(fresh.T)], near)] = asked[: len(points[0])].reshape(len(fresh), near.sum())
+        own[np.ix_(row[tuple(new.T)], ~near)] = asked[len(points[0]) :].reshape(len(new), (~near).sum())
         values.append(_with_far_sides(own.reshape(-1, *(block,) * 3), row, new))
         corners.append(new)
         done |= wanted
