@@ -20,9 +20,10 @@ from .errors import InputError, RuntimeMissingError
 from .mesh import Mesh, extract_mesh
 from .model import PFLRM, Prediction
 from .model.pflrm import view_distance
+from .observations import Observations
 from .photos import Photo, View, canonical_view, focal_is_known, load_photos, zoomed
 from .pnp import PnPSolution, search_focal, solve_pnp
-from .refine import Observations, refine_field
+from .refine import refine_field
 from .refine_poses import refine_poses
 from .request import QUALITIES, Progress
 from .search import Hypothesis, alternatives, search_poses, symmetry

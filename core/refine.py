@@ -6,8 +6,7 @@ gradient steps can change locally, and held to what the photos say: silhouettes,
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -16,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .cameras import half_angle_of, object_distance
-from .model import Field, render_rays
+from .fit import Effort, fit
+from .model import Field
 from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, SURFACE_THICKNESS
-from .photos import View
+from .observations import Observations, look_up, project
 
 SOLID = 4.0  # raw density of a voxel that is surely matter; see GridDecoder
 EMPTY = 1.0  # raw density below which a carved voxel is outside (an opacity of 12 % over SURFACE_THICKNESS)
@@ -27,20 +26,6 @@ CARVE_WIDTH = 0.02  # softness of a silhouette, in units of a view's width
 # Log odds of matter inside all silhouettes, before the network's field is asked. Of 2, 4 and 6 the last gave the best
 # surfaces on six validation scans with true poses: the present weights' field knows less than the silhouettes do.
 HULL_BIAS = 6.0
-COLOUR_RATE = 0.1
-DENSITY_RATE = 0.15
-
-
-@dataclass(frozen=True)
-class Effort:
-    """Voxels along the side of the grid, gradient steps, rays a view and step, samples a ray."""
-
-    resolution: int
-    steps: int
-    rays: int = 320
-    samples: int = 72
-
-
 EFFORTS = {"draft": Effort(64, 0), "standard": Effort(80, 60), "best": Effort(128, 300, 512, 112)}
 
 
@@ -61,41 +46,6 @@ class GridDecoder:
         return DENSITY_SCALE * F.softplus(out[..., 0] + DENSITY_BIAS) * inside, torch.sigmoid(out[..., 1:])
 
 
-@dataclass(frozen=True)
-class Observations:
-    """The views as tensors: RGB on white (V, 3, S, S), mask (V, S, S), normalised intrinsics (V, 4), poses (V, 4, 4),
-    trust (V,) in [0, 1], and where there are any, depth and its scale (V, G, G) in units of the world."""
-
-    rgb: Tensor
-    mask: Tensor
-    intrinsics: Tensor
-    world_to_view: Tensor
-    trust: Tensor
-    depth: Tensor | None
-    depth_scale: Tensor | None
-
-    @classmethod
-    def of(
-        cls, views: Sequence[View], world_to_view: np.ndarray, trust: np.ndarray,
-        depth: np.ndarray | None, depth_log_scale: np.ndarray | None,
-    ) -> Observations:
-        """Own-frame depths are brought to the world's scale by the poses' distances."""
-        images = torch.from_numpy(np.stack([view.image for view in views])).float().permute(0, 3, 1, 2)
-        alpha = images[:, 3:]
-        intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
-        poses = torch.from_numpy(world_to_view).float()
-        scaled = scale = None
-        if depth is not None and depth_log_scale is not None:
-            own = np.array([object_distance(half_angle_of(view.intrinsics)) for view in views])
-            factor = (np.linalg.norm(world_to_view[:, :3, 3], axis=1) / own)[:, None, None]
-            scaled = torch.from_numpy(depth * factor).float()
-            scale = torch.from_numpy(np.exp(depth_log_scale) * factor).float()
-        return cls(
-            images[:, :3] * alpha + 1 - alpha, alpha[:, 0], intrinsics, poses,
-            torch.from_numpy(trust).float(), scaled, scale,
-        )
-
-
 def refine_field(
     field: Field, seen: Observations, *, quality: str, seed: int, progress: Callable[[float], None],
 ) -> Field:
@@ -104,7 +54,7 @@ def refine_field(
     values = carve(field, seen, effort.resolution)
     decoder = GridDecoder(field.half_extent)
     if effort.steps:
-        values = fit(decoder, values, seen, effort, seed, progress)
+        values = fit(values, values[0] > EMPTY, field.half_extent, seen, effort, seed, progress)
     progress(1.0)
     return Field(decoder, values)  # type: ignore[arg-type]
 
@@ -114,20 +64,6 @@ def grid_points(resolution: int, half_extent: float) -> Tensor:
     line = torch.linspace(-half_extent, half_extent, resolution)
     z, y, x = torch.meshgrid(line, line, line, indexing="ij")
     return torch.stack([x, y, z], -1).view(-1, 3)
-
-
-def project(points: Tensor, seen: Observations) -> tuple[Tensor, Tensor]:
-    """World points (N, 3) → positions (V, N, 2) in [-1, 1] of each view and depths (V, N)."""
-    rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3]
-    camera = points @ rotation.transpose(1, 2) + translation[:, None]
-    depth = camera[..., 2].clamp(min=1e-3)
-    uv = camera[..., :2] / depth[..., None] * seen.intrinsics[:, None, :2] + seen.intrinsics[:, None, 2:]
-    return 2 * uv - 1, depth
-
-
-def look_up(images: Tensor, position: Tensor, padding: str = "border") -> Tensor:
-    """Values (V, C, N) of images (V, C, S, S) at positions (V, N, 2) in [-1, 1]."""
-    return F.grid_sample(images, position[:, None], padding_mode=padding, align_corners=False)[:, :, 0]
 
 
 def carve(field: Field, seen: Observations, resolution: int) -> Tensor:
@@ -175,65 +111,6 @@ def signed_distances(masks: Tensor) -> Tensor:
         outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
         fields.append((inside - outside) / mask.shape[1])
     return torch.from_numpy(np.stack(fields)).float()
-
-
-def fit(
-    decoder: GridDecoder, values: Tensor, seen: Observations, effort: Effort, seed: int,
-    progress: Callable[[float], None],
-) -> Tensor:
-    """Adam on the voxels: colour and opacity of random rays, and smoothness."""
-    generator = torch.Generator().manual_seed(seed)
-    density, colour = values[None, :1].clone().requires_grad_(), values[None, 1:].clone().requires_grad_()
-    # What the masks have emptied stays empty: Adam would follow the faintest gradient there and raise floaters.
-    open_to_change = (values[None, :1] > EMPTY).float()
-    optimiser = torch.optim.Adam([
-        {"params": [density], "lr": DENSITY_RATE}, {"params": [colour], "lr": COLOUR_RATE},
-    ])
-    for step in range(effort.steps):
-        optimiser.zero_grad(set_to_none=True)
-        loss = ray_loss(decoder, torch.cat([density, colour], 1), seen, effort, generator)
-        loss = loss + 1e-3 * roughness(density) + 3e-3 * roughness(colour)
-        loss.backward()
-        for group, rate in zip(optimiser.param_groups, (DENSITY_RATE, COLOUR_RATE), strict=True):
-            group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * step / effort.steps))
-        optimiser.step()
-        with torch.no_grad():
-            density.copy_(torch.lerp(values[None, :1], density, open_to_change))
-        progress(step / effort.steps)
-    return torch.cat([density, colour], 1)[0].detach()
-
-
-def ray_loss(
-    decoder: GridDecoder, values: Tensor, seen: Observations, effort: Effort, generator: torch.Generator,
-) -> Tensor:
-    """Photometric and silhouette residuals of random rays; views that are trusted less count less."""
-    views = len(seen.rgb)
-    uv = torch.rand(views, effort.rays, 2, generator=generator)
-    ground = torch.rand(views, effort.rays, 3, generator=generator)  # what white lacks to a random background
-    rays = (uv - seen.intrinsics[:, None, 2:]) / seen.intrinsics[:, None, :2]
-    rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
-    directions = torch.cat([rays, torch.ones_like(rays[..., :1])], -1) @ rotation  # (V, M, 3)
-    origins = -(rotation.transpose(1, 2) @ translation).transpose(1, 2).expand_as(directions)
-    rendering = render_rays(
-        decoder, values, origins.reshape(1, -1, 3), directions.reshape(1, -1, 3), effort.samples, generator  # type: ignore[arg-type]
-    )
-    position = 2 * uv - 1
-    colour = look_up(seen.rgb, position).transpose(1, 2)
-    mask = look_up(seen.mask[:, None], position)[:, 0]
-    weight = (0.2 + 0.8 * seen.trust)[:, None]
-    opacity = rendering.opacity.view(views, -1)
-    # Before one fixed background a half transparent surface of a wrong colour would pass: change it for every ray.
-    shown = rendering.colour.view(views, -1, 3) - (1 - opacity)[..., None] * ground
-    wanted = colour - (1 - mask)[..., None] * ground
-    error = (shown - wanted).square().mean(-1) + (opacity - mask).square()
-    return (weight * error).mean()
-
-
-def roughness(values: Tensor) -> Tensor:
-    """Mean squared difference between neighbouring voxels (1, C, R, R, R)."""
-    return sum(
-        (values.diff(dim=axis).square().mean() for axis in (2, 3, 4)), start=torch.zeros(())
-    )
 
 
 def _raw_density(logit: Tensor) -> Tensor:

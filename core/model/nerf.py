@@ -76,8 +76,9 @@ class Rendering:
     point: Tensor
 
 
-def box_interval(origins: Tensor, directions: Tensor, half_extent: float) -> tuple[Tensor, Tensor]:
-    """Where rays (..., 3) enter and leave the box; an empty interval where they miss it."""
+def box_interval(origins: Tensor, directions: Tensor, half_extent: float | Tensor) -> tuple[Tensor, Tensor]:
+    """Where rays (..., 3) enter and leave the box, whose half sides are all the same or (3,); an empty interval where
+    they miss it."""
     inverse = 1.0 / torch.where(directions.abs() < 1e-9, torch.full_like(directions, 1e-9), directions)
     first, second = (-half_extent - origins) * inverse, (half_extent - origins) * inverse
     near = torch.minimum(first, second).amax(-1).clamp(min=0)

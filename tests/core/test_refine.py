@@ -8,7 +8,8 @@ import torch
 from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose
 from pflrm.core.mesh import extract_mesh
 from pflrm.core.model import Field
-from pflrm.core.refine import GridDecoder, Observations, carve, grid_points, project, refine_field, signed_distances
+from pflrm.core.observations import Observations, project
+from pflrm.core.refine import GridDecoder, carve, grid_points, refine_field, signed_distances
 
 SIZE = 64
 HALF_ANGLE = 0.35
