@@ -1,7 +1,6 @@
 """Voxels fitted to the photos: gradient steps on colour and opacity of random rays, where the masks leave matter.
 
-Only the part of the grid that can change is computed with: rays are sampled in the box around it, and of their samples
-only those near open voxels are asked.
+Of the rays' samples only those near open voxels are asked.
 """
 
 from __future__ import annotations
@@ -16,103 +15,79 @@ from torch.nn import functional as F
 
 from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, box_interval
 from .observations import Observations, look_up
+from .voxels import Grid
 
 COLOUR_RATE = 0.1
 DENSITY_RATE = 0.15
 DENSITY_ROUGHNESS = 1e-3
 COLOUR_ROUGHNESS = 3e-3
+# How much more it costs to leave a mask empty than to stand out of it: one wrong camera can only take matter away
+# from what the others show.
+MISSING = 3.0
 
 
 @dataclass(frozen=True)
 class Effort:
-    """Voxels along the side of the grid, gradient steps, rays a view and step, samples along the side of the box."""
+    """Voxels along the side of the field's box, gradient steps, rays a view and step."""
 
     resolution: int
     steps: int
     rays: int = 320
-    samples: int = 72
-
-
-@dataclass(frozen=True)
-class Part:
-    """The box of the grid (4, R, R, R) that holds all open voxels: slices of z, y and x, its middle and half sides
-    (3,) in x, y, z in the world, and where its voxels, or neighbours of theirs, are open (z, y, x) bool."""
-
-    slices: tuple[slice, ...]
-    middle: Tensor
-    half: Tensor
-    near: Tensor
-
-    @classmethod
-    def of(cls, is_open: Tensor, half_extent: float) -> Part:
-        """The part around the open voxels (R, R, R), of which there must be some, and one layer more."""
-        near = F.max_pool3d(is_open[None].float(), 3, stride=1, padding=1)[0] > 0
-        place = near.nonzero()
-        low, high = place.amin(0), place.amax(0)
-        step = 2 * half_extent / (len(is_open) - 1)
-        slices = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, high, strict=True))
-        begin, end = low.flip(0) * step - half_extent, high.flip(0) * step - half_extent
-        return cls(slices, (begin + end) / 2, (end - begin) / 2, near[slices])
 
 
 def fit(
-    values: Tensor, is_open: Tensor, half_extent: float, seen: Observations, effort: Effort, seed: int,
+    values: Tensor, is_open: Tensor, grid: Grid, seen: Observations, effort: Effort, seed: int,
     progress: Callable[[float], None],
 ) -> Tensor:
-    """Voxel values (4, R, R, R) after Adam; see ``refine.GridDecoder``.
+    """Voxel values (4, z, y, x) after Adam; see ``GridDecoder``.
 
-    :param is_open: (R, R, R) bool. What the masks have emptied stays empty: Adam would follow the faintest gradient
+    :param is_open: (z, y, x) bool. What the masks have emptied stays empty: Adam would follow the faintest gradient
         there and raise floaters.
     """
-    if not is_open.any():
-        return values
     generator = torch.Generator().manual_seed(seed)
-    part = Part.of(is_open, half_extent)
-    density, colour = (
-        values[channels, *part.slices].clone().requires_grad_() for channels in (slice(0, 1), slice(1, 4))
-    )
+    density, colour = values[:1].clone().requires_grad_(), values[1:].clone().requires_grad_()
     optimiser = torch.optim.Adam(
         [{"params": [density], "lr": DENSITY_RATE}, {"params": [colour], "lr": COLOUR_RATE}], fused=True
     )
-    held = ~is_open[part.slices]
-    samples = math.ceil(effort.samples * float(part.half.max()) / half_extent)
+    near = F.max_pool3d(is_open[None].float(), 3, stride=1, padding=1)[0] > 0
     for step in range(effort.steps):
-        loss = ray_loss(torch.cat([density, colour]), part, seen, effort.rays, samples, generator)
+        loss = ray_loss(torch.cat([density, colour]), near, grid, seen, effort.rays, generator)
         density.grad, colour.grad = torch.autograd.grad(loss, [density, colour])
-        add_roughness(density.grad, density, DENSITY_ROUGHNESS / is_open.numel())
-        add_roughness(colour.grad, colour, COLOUR_ROUGHNESS / is_open.numel() / 3)
-        density.grad.masked_fill_(held, 0)
+        add_roughness(density.grad, density, DENSITY_ROUGHNESS / effort.resolution**3)
+        add_roughness(colour.grad, colour, COLOUR_ROUGHNESS / effort.resolution**3 / 3)
+        density.grad.masked_fill_(~is_open, 0)
         for group, rate in zip(optimiser.param_groups, (DENSITY_RATE, COLOUR_RATE), strict=True):
             group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * step / effort.steps))
         optimiser.step()
         progress(step / effort.steps)
-    fitted = values.clone()
-    fitted[:, *part.slices] = torch.cat([density, colour]).detach()
-    return fitted
+    return torch.cat([density, colour]).detach()
 
 
 def ray_loss(
-    values: Tensor, part: Part, seen: Observations, rays: int, samples: int, generator: torch.Generator
+    values: Tensor, near: Tensor, grid: Grid, seen: Observations, rays: int, generator: torch.Generator
 ) -> Tensor:
     """Photometric and silhouette residuals of random rays, less those of rays that miss the open voxels: they are
-    constant. Views that are trusted less count less."""
-    views = len(seen.rgb)
+    constant. Views that are trusted less count less.
+
+    :param near: (z, y, x) bool, voxels that are open or have open neighbours: elsewhere samples are not asked.
+    """
+    views, samples = len(seen.rgb), max(grid.shape)  # as dense as the voxels
     uv = torch.rand(views, rays, 2, generator=generator)
     ground = torch.rand(views, rays, 3, generator=generator)  # what white lacks to a random background
     offset = torch.rand(views * rays, 1, generator=generator)
     ahead = (uv - seen.intrinsics[:, None, 2:]) / seen.intrinsics[:, None, :2]
     rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
     directions = torch.cat([ahead, torch.ones_like(ahead[..., :1])], -1) @ rotation  # (V, M, 3)
-    origins = -(rotation.transpose(1, 2) @ translation).transpose(1, 2) - part.middle
-    near, far = box_interval(origins, directions, part.half)
-    interval = ((far - near) / samples).view(-1, 1)
-    t = near.view(-1, 1) + interval * (torch.arange(samples) + offset)  # (VM, K)
+    origins = -(rotation.transpose(1, 2) @ translation).transpose(1, 2) - grid.middle
+    begin, end = box_interval(origins, directions, grid.half)
+    interval = ((end - begin) / samples).view(-1, 1)
+    t = begin.view(-1, 1) + interval * (torch.arange(samples) + offset)  # (VM, K)
     origins, directions = origins.expand_as(directions).reshape(-1, 3), directions.reshape(-1, 3)
-    unit = (origins[:, None] + t[..., None] * directions[:, None]) / part.half  # (VM, K, 3)
-    size = torch.tensor(part.near.shape).flip(0)
+    unit = (origins[:, None] + t[..., None] * directions[:, None]) / grid.half  # (VM, K, 3)
+    size = torch.tensor(grid.shape).flip(0)
     index = ((unit + 1) * (0.5 * (size - 1))).round_().long().clamp_(min=0)
     index = torch.minimum(index, size - 1)
-    asked = part.near[index[..., 2], index[..., 1], index[..., 0]] & (interval > 0)
+    asked = near[index[..., 2], index[..., 1], index[..., 0]] & (interval > 0)
     hit = asked.any(-1).nonzero()[:, 0]
     asked = asked[hit]
     place = asked.view(-1).nonzero()[:, 0]
@@ -131,7 +106,8 @@ def ray_loss(
     position = 2 * uv - 1
     mask = look_up(seen.mask[:, None], position).reshape(-1)[hit]
     wanted = look_up(seen.rgb, position).transpose(1, 2).reshape(-1, 3)[hit] - (1 - mask)[:, None] * (1 - back)
-    error = (shown - wanted).square().mean(-1) + (opacity - mask).square()
+    outline = torch.where(opacity < mask, MISSING, 1.0) * (opacity - mask).square()
+    error = (shown - wanted).square().mean(-1) + outline
     weight = 0.2 + 0.8 * seen.trust[hit // rays]
     return (weight * error).sum() / (views * rays)
 

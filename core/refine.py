@@ -7,7 +7,6 @@ gradient steps can change locally, and held to what the photos say: silhouettes,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,31 +18,17 @@ from .fit import Effort, fit
 from .model import Field
 from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, SURFACE_THICKNESS
 from .observations import Observations, look_up, project
+from .voxels import Grid, GridDecoder
 
-SOLID = 4.0  # raw density of a voxel that is surely matter; see GridDecoder
-EMPTY = 1.0  # raw density below which a carved voxel is outside (an opacity of 12 % over SURFACE_THICKNESS)
+SOLID = 4.0  # log odds of a voxel that is surely matter
+EMPTY = -2.0  # log odds of matter below which a carved voxel stays outside
+OUTSIDE = -6.0  # log odds at which nobody is asked any more
 CARVE_WIDTH = 0.02  # softness of a silhouette, in units of a view's width
 # Log odds of matter inside all silhouettes, before the network's field is asked. Of 2, 4 and 6 the last gave the best
 # surfaces on six validation scans with true poses: the present weights' field knows less than the silhouettes do.
 HULL_BIAS = 6.0
-EFFORTS = {"draft": Effort(64, 0), "standard": Effort(80, 60), "best": Effort(128, 300, 512, 112)}
-
-
-@dataclass(frozen=True)
-class GridDecoder:
-    """Voxel values (B, 4, R, R, R) and points (B, N, 3) → density (B, N) and colour (B, N, 3).
-
-    It takes the place of the triplane decoder: the first value is its raw density, the others are colour logits.
-    """
-
-    half_extent: float
-
-    def __call__(self, values: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        unit = points / self.half_extent
-        sampled = F.grid_sample(values, unit[:, None, None], padding_mode="border", align_corners=True)
-        out = sampled[:, :, 0, 0].transpose(1, 2)  # (B, N, 4)
-        inside = (unit.abs().amax(-1) <= 1).float()
-        return DENSITY_SCALE * F.softplus(out[..., 0] + DENSITY_BIAS) * inside, torch.sigmoid(out[..., 1:])
+EFFORTS = {"draft": Effort(96, 0), "standard": Effort(128, 80), "best": Effort(192, 300, 512)}
+COARSE = 48  # points along an axis by which the hull's box is found
 
 
 def refine_field(
@@ -51,48 +36,71 @@ def refine_field(
 ) -> Field:
     """Carve and fit; the result answers the same questions as the network's field, at a finer resolution."""
     effort = EFFORTS[quality]
-    values = carve(field, seen, effort.resolution)
-    decoder = GridDecoder(field.half_extent)
+    grid = hull_grid(seen, field.half_extent, effort.resolution)
+    values = carve(field, seen, grid)
     if effort.steps:
-        values = fit(values, values[0] > EMPTY, field.half_extent, seen, effort, seed, progress)
+        values = fit(values, values[0] > _raw_density(torch.tensor(EMPTY)), grid, seen, effort, seed, progress)
     progress(1.0)
-    return Field(decoder, values)  # type: ignore[arg-type]
+    return Field(GridDecoder(grid, field.half_extent), values)  # type: ignore[arg-type]
 
 
-def grid_points(resolution: int, half_extent: float) -> Tensor:
-    """Voxel positions (R³, 3), in the order that ``grid_sample`` expects: z slowest, x fastest."""
-    line = torch.linspace(-half_extent, half_extent, resolution)
-    z, y, x = torch.meshgrid(line, line, line, indexing="ij")
-    return torch.stack([x, y, z], -1).view(-1, 3)
+def hull_grid(seen: Observations, half_extent: float, resolution: int) -> Grid:
+    """Voxels around the hull of the silhouettes, as fine as ``resolution`` of them along the side of the field's box.
+
+    Where the silhouettes leave nothing the grid holds the whole box.
+    """
+    whole = Grid.over(torch.full((3,), -half_extent), torch.full((3,), half_extent), 2 * half_extent / (COARSE - 1))
+    points = whole.points()
+    position, depth = project(points, seen)
+    distance = distance_inside(position, seen)
+    reach = 2 * half_extent / COARSE * seen.intrinsics[:, :1] / depth  # a point of the grid in units of a view's width
+    kept = points[(evidence_of(distance + reach, seen.trust) > EMPTY).all(0)]
+    if len(kept) == 0:
+        kept = points
+    return Grid.over(kept.amin(0), kept.amax(0), 2 * half_extent / (resolution - 1))
 
 
-def carve(field: Field, seen: Observations, resolution: int) -> Tensor:
-    """The first voxel values (4, R, R, R): the network's field, emptied where a mask or a depth says empty."""
-    points = grid_points(resolution, field.half_extent)
+def distance_inside(position: Tensor, seen: Observations) -> Tensor:
+    """Signed distances (V, N) to the silhouettes at positions (V, N, 2), which may lie beside the views."""
+    beside = (position.abs() - 1).clamp(min=0).norm(dim=-1) / 2
+    return look_up(signed_distances(seen.mask)[:, None], position)[:, 0] - beside
+
+
+def evidence_of(distance: Tensor, trust: Tensor) -> Tensor:
+    """Log odds of matter (V, N) by distances (V, N) to the silhouettes. A view that is trusted less carves less; the
+    reference defines the world and is trusted fully."""
+    inside = (distance / CARVE_WIDTH).clamp(-12, 4)
+    return torch.where(inside < 0, inside * (0.25 + 0.75 * trust[:, None]), inside)
+
+
+def carve(field: Field, seen: Observations, grid: Grid) -> Tensor:
+    """The first voxel values (4, z, y, x): the network's field, emptied where a mask or a depth says empty."""
+    points = grid.points()
+    position, depth = project(points, seen)
+    distance = distance_inside(position, seen)
+    raw = evidence_of(distance, seen.trust).amin(0)
+    matter = (raw > OUTSIDE).nonzero()[:, 0]  # the rest is empty whatever anybody says
+    points, position, depth, distance = points[matter], position[:, matter], depth[:, matter], distance[:, matter]
     with torch.inference_mode():
         density, colour = field.query(points.to(field.device))
     density, colour = density.cpu().clone(), colour.cpu().clone()
     opacity = (1 - torch.exp(-density * SURFACE_THICKNESS)).clamp(0.01, 0.99)
-    position, depth = project(points, seen)
-    distance = look_up(signed_distances(seen.mask)[:, None], position)[:, 0]  # (V, N)
-    inside = (distance / CARVE_WIDTH).clamp(-12, 4)
-    # A view that is trusted less carves less; the reference defines the world and is trusted fully.
-    evidence = torch.where(inside < 0, inside * (0.25 + 0.75 * seen.trust[:, None]), inside).amin(0)
-    raw = torch.minimum(evidence, torch.logit(opacity) + HULL_BIAS)
+    odds = torch.minimum(raw[matter], torch.logit(opacity) + HULL_BIAS)
     if seen.depth is not None and seen.depth_scale is not None:
         surface = look_up(seen.depth[:, None], position)[:, 0]
         scale = look_up(seen.depth_scale[:, None], position)[:, 0] + SURFACE_THICKNESS
         in_front = ((surface - depth) / scale - 1).clamp(0, 4) * seen.trust[:, None]
-        raw = raw - torch.where(distance > 0, in_front, 0.0).sum(0)
-    raw = raw.clamp(-6, SOLID)
-    colours = seen_colours(points, seen, distance, colour)
-    values = torch.cat([_raw_density(raw)[:, None], torch.logit(colours.clamp(0.02, 0.98))], 1)
-    return values.T.reshape(4, resolution, resolution, resolution).contiguous()
+        odds = odds - torch.where(distance > 0, in_front, 0.0).sum(0)
+    values = torch.zeros(4, len(raw))
+    values[0] = _raw_density(torch.tensor(OUTSIDE))
+    values[0, matter] = _raw_density(odds.clamp(OUTSIDE, SOLID))
+    colours = seen_colours(points, position, seen, distance, colour)
+    values[1:, matter] = torch.logit(colours.clamp(0.02, 0.98)).T
+    return values.view(4, *grid.shape)
 
 
-def seen_colours(points: Tensor, seen: Observations, distance: Tensor, colour: Tensor) -> Tensor:
+def seen_colours(points: Tensor, position: Tensor, seen: Observations, distance: Tensor, colour: Tensor) -> Tensor:
     """A first colour (N, 3) of each voxel: the photos', weighted towards views that look at its side of the object."""
-    position, _ = project(points, seen)
     sampled = look_up(seen.rgb, position).transpose(1, 2)  # (V, N, 3)
     rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
     centres = -(rotation.transpose(1, 2) @ translation)[..., 0]

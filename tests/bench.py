@@ -82,15 +82,18 @@ def surface_figures() -> tuple[float, float]:
     import torch
     from pflrm.core.marching import march, march_field
     from pflrm.core.model import Field
-    from pflrm.core.refine import GridDecoder, grid_points
+    from pflrm.core.voxels import Grid, GridDecoder
 
-    points = grid_points(80, 1.6)
+    def box(samples: int) -> Grid:
+        return Grid.over(torch.full((3,), -1.6), torch.full((3,), 1.6), 3.2 / (samples - 1))
+
+    points = box(80).points()
     inside = 0.9 + 0.1 * torch.sin(9 * points).prod(dim=1) - points.norm(dim=1)
     values = torch.stack([40 * inside, *points.T]).reshape(4, 80, 80, 80)
-    field = Field(GridDecoder(1.6), values)  # type: ignore[arg-type]
+    field = Field(GridDecoder(box(80), 1.6), values)  # type: ignore[arg-type]
 
     def dense() -> None:
-        everywhere = grid_points(129, 1.6).split(1 << 17)
+        everywhere = box(129).points().split(1 << 17)
         density = torch.cat([field.query(part)[0] for part in everywhere])
         march((density > field.level).view(129, 129, 129).numpy())
 

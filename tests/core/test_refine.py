@@ -9,7 +9,8 @@ from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, refe
 from pflrm.core.mesh import extract_mesh
 from pflrm.core.model import Field
 from pflrm.core.observations import Observations, project
-from pflrm.core.refine import GridDecoder, carve, grid_points, refine_field, signed_distances
+from pflrm.core.refine import carve, hull_grid, refine_field, signed_distances
+from pflrm.core.voxels import Grid, GridDecoder
 
 SIZE = 64
 HALF_ANGLE = 0.35
@@ -57,12 +58,24 @@ def silence(fraction: float) -> None:
     """Progress that nobody watches."""
 
 
-def test_grid_points_are_in_the_order_of_grid_sample() -> None:
-    points = grid_points(9, 1.6)
-    values = points.T.reshape(1, 3, 9, 9, 9)
-    asked = torch.rand(1, 50, 3) * 3 - 1.5
-    sampled = torch.nn.functional.grid_sample(values, asked[:, None, None] / 1.6, align_corners=True)[0, :, 0, 0].T
-    torch.testing.assert_close(sampled, asked[0], atol=1e-5, rtol=1e-5)
+def test_a_grid_answers_where_its_voxels_are() -> None:
+    """Voxels that hold their own positions: between them they are interpolated, around the grid is nothing."""
+    grid = Grid.over(torch.tensor([-1.0, -0.4, 0.2]), torch.tensor([1.0, 0.5, 0.9]), 0.25)
+    assert grid.shape == (4, 5, 9)
+    assert (grid.high >= torch.tensor([1.0, 0.5, 0.9])).all()
+    torch.testing.assert_close(grid.points()[:2], torch.tensor([[-1.0, -0.4, 0.2], [-0.75, -0.4, 0.2]]))
+    position = grid.points().T.reshape(1, 3, *grid.shape)
+    values = torch.cat([torch.full((1, 1, *grid.shape), 5.0), position], 1)
+    inside = grid.low + torch.rand(50, 3) * (grid.high - grid.low)
+    density, colour = Field(GridDecoder(grid, 1.6), values[0]).query(torch.cat([inside, inside + grid.high - grid.low]))
+    assert (density[:50] > 10).all()
+    assert (density[50:] == 0).all()
+    torch.testing.assert_close(torch.logit(colour[:50]), inside, atol=1e-4, rtol=1e-4)
+
+
+def carved(network: Field, seen: Observations, resolution: int = 64) -> Field:
+    grid = hull_grid(seen, network.half_extent, resolution)
+    return Field(GridDecoder(grid, network.half_extent), carve(network, seen, grid))
 
 
 def test_projection_agrees_with_the_cameras(seen: Observations) -> None:
@@ -81,7 +94,7 @@ def test_signed_distance_is_positive_inside() -> None:
 
 
 def test_carving_leaves_the_hull(seen: Observations) -> None:
-    field = Field(GridDecoder(1.6), carve(Field(Fog(), torch.zeros(1)), seen, 64))
+    field = carved(Field(Fog(), torch.zeros(1)), seen)
     radius = torch.tensor([0.5, 1.3])[:, None] * torch.nn.functional.normalize(torch.randn(500, 1, 3), dim=-1)
     density, _ = field.query(radius.transpose(0, 1))
     assert (density[0] > field.level).all()
@@ -93,10 +106,24 @@ def test_a_distrusted_view_carves_less() -> None:
     views, poses = ball_views()
     views[1].image = views[1].image.copy()
     views[1].image[:, : SIZE // 2, 3] = 0  # half of the object is missing in this mask
-    def removed(trust: float) -> float:
+    missing = torch.stack([torch.zeros(9), torch.linspace(0.05, 0.2, 9), torch.zeros(9)], 1)
+
+    def matter(trust: float) -> float:
         seen = Observations.of(views, poses, np.array([1, trust, 1, 1]), None, None)
-        return float((carve(Field(Fog(), torch.zeros(1)), seen, 48)[0] < 0).float().mean())
-    assert removed(0.0) <= removed(1.0)
+        return float(carved(Field(Fog(), torch.zeros(1)), seen).query(missing)[0].sum())
+
+    assert matter(0.0) > 1.5 * matter(1.0)
+
+
+def test_the_grid_holds_the_hull_and_little_more(seen: Observations) -> None:
+    grid = hull_grid(seen, 1.6, 64)
+    assert (grid.low < -1.0).all()
+    assert (grid.high > 1.0).all()
+    assert (grid.half < 1.35).all()
+    step = (grid.high - grid.low) / (torch.tensor(grid.shape).flip(0) - 1)
+    torch.testing.assert_close(step, torch.full((3,), 3.2 / 63))
+    empty = Observations(seen.rgb, torch.zeros_like(seen.mask), *list(vars(seen).values())[2:])
+    assert hull_grid(empty, 1.6, 64).half.tolist() == pytest.approx([1.6] * 3)
 
 
 def test_fitting_recovers_shape_and_colours(seen: Observations) -> None:
@@ -124,6 +151,6 @@ def test_depth_in_front_of_the_hull_carves_it() -> None:
     told = Observations.of(views, poses, np.ones(4), deep, np.full((4, 16, 16), -4.0, np.float32))
     network = Field(Fog(), torch.zeros(1))
     front = torch.tensor([[0.0, -0.9, 0.0]])
-    before = Field(GridDecoder(1.6), carve(network, plain, 64)).query(front)[0]
-    after = Field(GridDecoder(1.6), carve(network, told, 64)).query(front)[0]
+    before = carved(network, plain).query(front)[0]
+    after = carved(network, told).query(front)[0]
     assert after < 0.3 * before
