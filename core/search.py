@@ -3,7 +3,7 @@
 Nothing needs to be learned. Level cameras are tabulated pair by pair (:mod:`.pairs`) and put together to many different
 sets. Rounds of improvement follow, each with fewer sets and a closer look: first their outlines alone
 (:mod:`.outlines`), then the visual hull and the appearance of all views too (:mod:`.hull`). Poses from the network's
-PnP join as further candidates; all are judged alike.
+PnP join as further candidates; all are judged alike. Where nobody told the focal length it changes along.
 """
 
 from __future__ import annotations
@@ -109,43 +109,55 @@ def search_poses(
     """
     settings = EFFORTS[effort]
     report = progress or (lambda fraction: None)
-
-    def look(pixels: int, depths: int) -> Silhouettes:
-        return prepare(
-            views, pixels, depths=depths, features=features, depth=depth, depth_log_scale=depth_log_scale
+    scenes = [
+        prepare(
+            views, now.pixels, depths=now.depths, features=features, depth=depth, depth_log_scale=depth_log_scale
         )
-
-    first = settings.rounds[0]
-    scene = look(first.pixels, first.depths)
+        for now in settings.rounds
+    ]
     if len(views) == 1:
-        alone = hull.start(scene, _level(torch.eye(3)[None, None]))
-        return [Hypothesis(to_cameras(scene, alone)[0], 0.0, np.ones(1))]
+        alone = hull.start(scenes[0], _level(torch.eye(3)[None, None]))
+        return [Hypothesis(to_cameras(scenes[0], alone)[0], 0.0, np.ones(1))]
+    sets, score = _starts(views, scenes[0], settings, zooming, report)
+    objectives = [_objective(views, *both) for both in zip(scenes, settings.rounds, strict=True)]
+    for done, (objective, now) in enumerate(zip(objectives, settings.rounds, strict=True)):
+        sets = sets[pairs.distinct(sets.rotation, score, apart=now.apart, count=now.sets)]
+        if done == 0:
+            sets = joined([sets, from_cameras(scenes[0], candidates)])
+        sets, score = climb(objective, sets, steps=now.steps, rate=now.rate, renewal=now.renewal, zooming=zooming)
+        report(0.25 + 0.7 * (done + 1) / len(objectives))
+    generator = torch.Generator().manual_seed(seed)
+    others = joined([_turned(sets, score), _shaken(sets, score, *settings.shaken, generator)])
+    for objective, now, rate in zip(objectives[-2:], settings.rounds[-2:], TURN_RATES, strict=True):
+        others, value = climb(objective, others, steps=TURN_STEPS, rate=rate, renewal=now.renewal, zooming=zooming)
+    return _hypotheses(scenes[-1], joined([sets, others]), torch.cat([score, value]))
+
+
+def _starts(
+    views: Sequence[View], scene: Silhouettes, settings: _Effort, zooming: bool, report: Callable[[float], None]
+) -> tuple[CameraSets, torch.Tensor]:
+    """Many different sets of cameras, their outlines brought together, and how likely each is (B,)."""
     report(0.0)
     table = pairs.level_table(scene)
     report(0.15)
     rotation, likely = pairs.assemble(table, len(views), count=settings.starts)
     edges = OutlineObjective(outlines.prepare(views, scene, COARSE), OUTLINE_WEIGHT)
     sets, fit = climb(
-        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE, renewal=first.renewal,
-        zooming=zooming, chunk=64,
+        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE,
+        renewal=settings.rounds[0].renewal, zooming=zooming, chunk=64,
     )
-    score = likely + fit
     report(0.25)
-    objectives: list[Objective] = []
-    for done, now in enumerate(settings.rounds, start=1):
-        scene = look(now.pixels, now.depths)
-        edges = OutlineObjective(outlines.prepare(views, scene, now.detail), OUTLINE_WEIGHT)
-        objectives.append(Sum((HullObjective(scene, hull.Weights()), edges)))
-        sets = sets[pairs.distinct(sets.rotation, score, apart=now.apart, count=now.sets)]
-        if done == 1:
-            sets = joined([sets, from_cameras(scene, candidates)])
-        sets, score = climb(objectives[-1], sets, steps=now.steps, rate=now.rate, renewal=now.renewal, zooming=zooming)
-        report(0.25 + 0.7 * done / len(settings.rounds))
-    generator = torch.Generator().manual_seed(seed)
-    others = joined([_turned(sets, score), _shaken(sets, score, *settings.shaken, generator)])
-    for objective, now, rate in zip(objectives[-2:], settings.rounds[-2:], TURN_RATES, strict=True):
-        others, value = climb(objective, others, steps=TURN_STEPS, rate=rate, renewal=now.renewal, zooming=zooming)
-    sets, score = joined([sets, others]), torch.cat([score, value])
+    return sets, likely + fit
+
+
+def _objective(views: Sequence[View], scene: Silhouettes, now: _Round) -> Objective:
+    """What all photos say about sets of cameras: hull, appearance, habit, and outlines."""
+    edges = outlines.prepare(views, scene, now.detail)
+    return Sum((HullObjective(scene, hull.Weights()), OutlineObjective(edges, OUTLINE_WEIGHT)))
+
+
+def _hypotheses(scene: Silhouettes, sets: CameraSets, score: torch.Tensor) -> list[Hypothesis]:
+    """The best sets of cameras that differ, each as sure as all of them together make it."""
     sure = confidence.confidence(sets.rotation, score, hull.judge(scene, sets))
     kept = pairs.distinct(sets.rotation, score, apart=DISTINCT, count=RETURNED)
     zoom = (sets.zoom[kept].log() * (score[kept] / ZOOM_TEMPERATURE).softmax(0)).sum().exp()
