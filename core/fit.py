@@ -18,7 +18,7 @@ from .observations import Observations, look_up
 from .voxels import Grid
 
 COLOUR_RATE = 0.1
-DENSITY_RATE = 0.15
+DENSITY_RATE = 0.4
 DENSITY_ROUGHNESS = 1e-3
 COLOUR_ROUGHNESS = 3e-3
 # How much more it costs to leave a mask empty than to stand out of it: one wrong camera can only take matter away
@@ -53,6 +53,9 @@ def fit(
     for step in range(effort.steps):
         loss = ray_loss(torch.cat([density, colour]), near, grid, seen, effort.rays, generator)
         density.grad, colour.grad = torch.autograd.grad(loss, [density, colour])
+        # Adam makes every voxel's step as long as its neighbour's: what few rays tell a voxel is shared first, or the
+        # surface is pitted.
+        density.grad = F.avg_pool3d(density.grad, 3, stride=1, padding=1)
         add_roughness(density.grad, density, DENSITY_ROUGHNESS / effort.resolution**3)
         add_roughness(colour.grad, colour, COLOUR_ROUGHNESS / effort.resolution**3 / 3)
         density.grad.masked_fill_(~is_open, 0)

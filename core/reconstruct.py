@@ -32,7 +32,7 @@ EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained a
 # Share of a run's time that has passed by then.
 REFINING_BEGINS = {"draft": 0.85, "standard": 0.5, "best": 0.32}
 FITTING_BEGINS = {"draft": 0.85, "standard": 0.62, "best": 0.42}
-MESH_RESOLUTION = {"draft": 96, "standard": 160, "best": 256}
+MESH_RESOLUTION = {"draft": 96, "standard": 224, "best": 320}
 
 
 @dataclass(frozen=True)
