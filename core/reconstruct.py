@@ -30,8 +30,8 @@ from .search import Hypothesis, alternatives, search_poses, symmetry
 
 EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length
 # Share of a run's time that has passed by then.
-REFINING_BEGINS = {"draft": 0.85, "standard": 0.5, "best": 0.32}
-FITTING_BEGINS = {"draft": 0.85, "standard": 0.62, "best": 0.42}
+REFINING_BEGINS = {"draft": 0.85, "standard": 0.55, "best": 0.42}
+FITTING_BEGINS = {"draft": 0.85, "standard": 0.7, "best": 0.7}
 MESH_RESOLUTION = {"draft": 96, "standard": 224, "best": 320}
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 import bpy
 import cv2
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Euler, Matrix, Vector
 
 TILE = 384  # pixels
 OUTLINE = (40, 60, 255)  # blue, green, red
 TEXTURED_SIDES = (0.0, 120.0, 240.0)  # degrees around the object, from the first photo
 CLAY_SIDES = (30.0, 210.0)
+SUN = (math.radians(-35), math.radians(-40), 0.0)  # its direction relative to a view of clay
 SAMPLES = 16
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -40,8 +41,8 @@ def draw(blend: Path) -> np.ndarray:
     mesh = next(o for o in collection.all_objects if o.type == "MESH" and not o.hide_render)
     above = [outlined(scene, camera) for camera in cameras] + [plan(scene, mesh, cameras)]
     below = [from_side(scene, mesh, cameras[0], degrees) for degrees in TEXTURED_SIDES]
-    dress_in_clay(scene)
-    below += [from_side(scene, mesh, cameras[0], degrees) for degrees in CLAY_SIDES]
+    sun = dress_in_clay(scene)
+    below += [from_side(scene, mesh, cameras[0], degrees, sun) for degrees in CLAY_SIDES]
     rows = [np.concatenate(row, axis=1) for row in (above, below)]
     width = max(row.shape[1] for row in rows)
     return np.concatenate(
@@ -71,8 +72,8 @@ def render(scene: bpy.types.Scene, camera: bpy.types.Object, width: int, height:
         return cv2.imread(scene.render.filepath, cv2.IMREAD_UNCHANGED)
 
 
-def dress_in_clay(scene: bpy.types.Scene) -> None:
-    """One grey material for everything, under a light from above that shows the shape."""
+def dress_in_clay(scene: bpy.types.Scene) -> bpy.types.Object:
+    """One grey material for everything; a sun that shows the shape."""
     clay = bpy.data.materials.new("Clay")
     if clay.node_tree is None:
         clay.use_nodes = True
@@ -82,19 +83,24 @@ def dress_in_clay(scene: bpy.types.Scene) -> None:
     scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.55
     sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
     sun.data.energy, sun.data.angle = 2.0, math.radians(20)
-    sun.rotation_euler = (math.radians(40), 0, math.radians(-35))
     scene.collection.objects.link(sun)
+    return sun
 
 
 def plan(scene: bpy.types.Scene, mesh: bpy.types.Object, cameras: list[bpy.types.Object]) -> np.ndarray:
-    """The object from above among its numbered cameras; the first photo's is at the bottom of the picture."""
-    centre = sum((mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box), Vector()) / 8
+    """The object from above among its numbered cameras; the first photo's is at the bottom of the picture.
+
+    A small object is drawn larger than it is beside the cameras' distances.
+    """
+    corners = [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
+    centre = sum(corners, Vector()) / 8
+    radius = max((corner - centre).length for corner in corners)
     first = cameras[0].matrix_world.translation - centre
     turn = Matrix.Rotation(-math.pi / 2 - math.atan2(first.y, first.x), 3, "Z")
     reach = 1.3 * max((camera.matrix_world.translation - centre).xy.length for camera in cameras)
     eye = bpy.data.objects.new("Plan", bpy.data.cameras.new("Plan"))
     scene.collection.objects.link(eye)
-    eye.data.type, eye.data.ortho_scale, eye.data.clip_end = "ORTHO", 2 * reach, 10 * reach
+    eye.data.type, eye.data.ortho_scale, eye.data.clip_end = "ORTHO", 2 * min(reach, 3 * radius), 10 * reach
     eye.matrix_world = Matrix.Translation(centre + Vector((0, 0, 5 * reach))) @ turn.inverted().to_4x4()
     bpy.context.view_layer.update()
     tile = on_white(render(scene, eye, TILE, TILE))
@@ -127,9 +133,11 @@ def outlined(scene: bpy.types.Scene, camera: bpy.types.Object) -> np.ndarray:
 
 
 def from_side(
-    scene: bpy.types.Scene, mesh: bpy.types.Object, reference: bpy.types.Object, degrees: float
+    scene: bpy.types.Scene, mesh: bpy.types.Object, reference: bpy.types.Object, degrees: float,
+    sun: bpy.types.Object | None = None,
 ) -> np.ndarray:
-    """The mesh from the reference camera's side, turned by some degrees around the vertical."""
+    """The mesh from the reference camera's side, turned by some degrees around the vertical. The sun shines over the
+    viewer's left shoulder."""
     corners = [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
     centre = sum(corners, Vector()) / 8
     radius = max((corner - centre).length for corner in corners)
@@ -140,6 +148,8 @@ def from_side(
     towards.z = 0.35 * towards.xy.length
     offset = Matrix.Rotation(math.radians(degrees), 3, "Z") @ towards.normalized() * radius / math.sin(math.radians(20))
     camera.matrix_world = Matrix.Translation(centre + offset) @ offset.to_track_quat("Z", "Y").to_matrix().to_4x4()
+    if sun is not None:
+        sun.matrix_world = camera.matrix_world @ Euler(SUN).to_matrix().to_4x4()
     bpy.context.view_layer.update()
     picture = render(scene, camera, TILE, TILE)
     bpy.data.objects.remove(camera)
