@@ -161,9 +161,7 @@ def _likelihood(
     return alike * torch.sigmoid(2 - behind / error) + SURFACE_TRUST * fit
 
 
-def _dense(
-    scene: Silhouettes, sets: CameraSets
-) -> tuple[tuple[torch.Tensor, torch.Tensor], _Choice]:
+def _dense(scene: Silhouettes, sets: CameraSets) -> tuple[tuple[torch.Tensor, torch.Tensor], _Choice]:
     """Judge all samples along all rays; no gradients."""
     views, batch = len(scene), len(sets)
     steps = scene.offsets
@@ -208,9 +206,7 @@ def _dense(
     return (_uncovered(covered), evidence.mean(-1)), _Choice(offsets, seen_there * probability)
 
 
-def _sparse(
-    scene: Silhouettes, sets: CameraSets, choice: _Choice
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _sparse(scene: Silhouettes, sets: CameraSets, choice: _Choice) -> tuple[torch.Tensor, torch.Tensor]:
     """The score's terms at the chosen points alone, differentiable in the poses."""
     depth = sets.centre[:, :, 2, None, None] + choice.offsets / sets.zoom[:, None, None, None]
     positions, z = project(scene.focal, scene.rays, sets, depth)

@@ -61,7 +61,7 @@ class PFLRM_OT_place_cameras(_Start):
 
 
 class PFLRM_OT_cancel(bpy.types.Operator):
-    """Stop the run within a second or two. The scene stays as it is; the next run in the queue begins"""
+    """Stop the run within a second. The scene stays as it is; the next run in the queue begins"""
 
     bl_idname = "pflrm.cancel"
     bl_label = "Cancel Run"

@@ -21,7 +21,7 @@ from .process import WORKER, WorkerProcess
 from .runtime import REPAIR, find_interpreter
 
 IDLE_SECONDS = 300.0
-CANCEL_SECONDS = 1.0  # after which a worker that does not answer a cancel is killed
+CANCEL_SECONDS = 0.8  # after which a worker that does not answer a cancel is killed: artists wait a second, not more
 START_SECONDS = 120.0  # until the interpreter says hello
 SILENCE_SECONDS = 1800.0  # between two messages of a run; one forward pass of a large model on a CPU takes minutes
 LAST_WORDS = ("result", "error")
@@ -92,7 +92,7 @@ class Job:
         return events
 
     def cancel(self) -> None:
-        """Ask the run to stop; after a grace of a second the worker is killed. Harmless when nothing runs."""
+        """Ask the run to stop; after a grace of less than a second the worker is killed. Harmless when nothing runs."""
         if self.state == RUNNING:
             self.state = CANCELLING
             self._supervisor.tell("cancel")

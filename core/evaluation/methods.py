@@ -18,6 +18,7 @@ from ..reconstruct import (
     ModelCache,
     Options,
     choose_device,
+    find_poses,
     photo_cameras,
     pnp_input,
     predict,
@@ -64,6 +65,26 @@ def pnp(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
             with contextlib.suppress(InputError):  # no surface: the poses still count
                 mesh = extract_mesh(model.field(prediction))
         return Outcome(photo_cameras(views, poses, np.ones(len(views))), mesh)
+
+    return run
+
+
+def unrefined(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
+    """The product's cameras, and the network's field as it is: what the fit of the shape adds shows beside it.
+
+    Like ``ceiling`` and ``hull`` it takes the focal length as given.
+    """
+    model = ModelCache().get(options.weights, choose_device(options.device))
+
+    def run(photos: Sequence[Path], intrinsics: Path | None) -> Outcome:
+        views = _views(photos, intrinsics, model.config.image_size)
+        prediction = predict(model, views)
+        found = find_poses(views, prediction, model.config.patches, options, lambda share: None)
+        best = refine_poses(views, found, quality=options.quality, seed=options.seed)[0]
+        mesh = None
+        with contextlib.suppress(InputError):  # no surface: the poses still count
+            mesh = extract_mesh(model.field(prediction))
+        return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), mesh)
 
     return run
 
@@ -131,7 +152,8 @@ def colmap(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
 
 
 METHODS: dict[str, Callable[[Options, Sequence[EvaluationObject]], Predict]] = {
-    "product": product, "pnp": pnp, "search": search, "ceiling": ceiling, "hull": hull, "colmap": colmap,
+    "product": product, "unrefined": unrefined, "pnp": pnp, "search": search, "ceiling": ceiling, "hull": hull,
+    "colmap": colmap,
 }
 
 

@@ -242,8 +242,8 @@ _TOOLTIPS = {
         "Die Masche auf höchstens so viele Dreiecke vereinfachen, mit einem Modifikator „Dezimieren“; 0 behält alle",
     "Stand this result beside the one in front, to compare the two; once more puts it back where it was":
         "Dieses Ergebnis neben das vordere stellen, um beide zu vergleichen; noch einmal stellt es zurück",
-    "Stop the run within a second or two. The scene stays as it is; the next run in the queue begins":
-        "Den Lauf in ein, zwei Sekunden anhalten. Die Szene bleibt, wie sie ist; der nächste Lauf der Warteschlange "
+    "Stop the run within a second. The scene stays as it is; the next run in the queue begins":
+        "Den Lauf innerhalb einer Sekunde anhalten. Die Szene bleibt, wie sie ist; der nächste Lauf der Warteschlange "
         "beginnt",
     "Take all photos off the list. Their files and earlier results stay":
         "Alle Fotos von der Liste nehmen. Ihre Dateien und frühere Ergebnisse bleiben",
