@@ -1,4 +1,4 @@
-"""PF-LRM: two to four photos of an object become cameras and a textured mesh.
+"""PF-LRM: a few photos of an object become cameras and a textured mesh.
 
 Blender imports this file at every start, so it imports nothing until ``register()`` runs. Outside Blender the same
 files are the package ``pflrm``.

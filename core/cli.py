@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     actions = program.add_subparsers(dest="action", required=True)
     command = actions.add_parser("reconstruct", help="photos of one object to cameras and a mesh", epilog=EPILOG)
     add = command.add_argument
-    add("photos", nargs="*", metavar="PHOTO", help="two to four photos of one object; the first is the reference")
+    add("photos", nargs="*", metavar="PHOTO", help="two to eight photos of one object; the first is the reference")
     add("--mask", nargs="+", metavar="FILE", dest="masks", help="one mask for each photo; white is the object")
     add("--cameras", metavar="OUT.json", help="write the cameras")
     add("--mesh", metavar="OUT", help="write the mesh as .ply, .obj or .glb")

@@ -22,7 +22,7 @@ from .errors import InputError
 from .image_files import UPRIGHT, ImageContent, read_image
 from .masks import remove_background, without_specks
 
-MOST_PHOTOS = 4  # that the network looks at
+MOST_PHOTOS = 8  # that a run works with
 MOST_OFFERED = 12  # to choose them from
 WIDEST_FOV = 170.0  # degrees; beyond, no flat photo is possible
 ASPECT_TOLERANCE = 0.01
@@ -137,18 +137,18 @@ def load_photos(
     focal_35mm: float | None = None,
     fov: float | None = None,
 ) -> list[Photo]:
-    """Read photos of one object; options as in ``load_photo``, which they share. Of more than four, those four come
-    back that differ most, the first one among them, which says so in its warnings.
+    """Read photos of one object; options as in ``load_photo``, which they share. Of more than ``MOST_PHOTOS``
+    those come back that differ most, the first one among them, which says so in its warnings.
 
     :param masks: none, or one for each photo in the same order, None where the object is found without.
     :param intrinsics_file: see ``cameras.load_intrinsics``; it must name each photo.
     :raises InputError: as ``load_photo``; or there are no photos, too many, or two that are the same.
     """
     if not paths:
-        raise InputError("There are no photos.", "Give two to four photos of one object.")
+        raise InputError("There are no photos.", "Give two to eight photos of one object.")
     if len(paths) > MOST_OFFERED:
         raise InputError(f"There are {len(paths)} photos, more than {MOST_OFFERED}.",
-                         "Four are enough: choose those that show the object from the most different sides.")
+                         "Choose those that show the object from the most different sides.")
     check_masks(paths, masks)
     known = load_intrinsics(Path(intrinsics_file)) if intrinsics_file is not None else {}
     missing = [path for path in paths if Path(path).name not in known]
@@ -170,7 +170,7 @@ def load_photos(
 
 
 def _most_different(photos: Sequence[Photo]) -> list[Photo]:
-    """Four photos in their order: the first, and each time the one that is least like those chosen before."""
+    """As many as a run works with, in their order: the first, and each time the one least like those chosen before."""
     looks = np.stack([_look(photo) for photo in photos])
     distances = np.abs(looks[:, None] - looks[None]).mean(axis=(2, 3, 4))  # (N, N)
     chosen = [0]
@@ -178,7 +178,7 @@ def _most_different(photos: Sequence[Photo]) -> list[Photo]:
         chosen.append(int(distances[:, chosen].min(axis=1).argmax()))
     first, *others = (photos[index] for index in sorted(chosen))
     names = ", ".join(photo.path.name for photo in (first, *others))
-    word = f"Of {len(photos)} photos the four that differ most were used: {names}."
+    word = f"Of {len(photos)} photos the {MOST_PHOTOS} that differ most were used: {names}."
     return [replace(first, warnings=(word, *first.warnings)), *others]
 
 

@@ -42,7 +42,7 @@ def parse(message: Mapping[str, Any]) -> Request:
     """
     photos = _paths("photos", message.get("photos") or ())
     if not photos:
-        raise InputError("There is no photo to reconstruct from.", "Give two to four photos of one object.")
+        raise InputError("There is no photo to reconstruct from.", "Give two to eight photos of one object.")
     options = {}
     for name, value in (message.get("options") or {}).items():
         if name not in _OPTIONS:

@@ -47,7 +47,7 @@ def reconstruct(
     mesh_file: StrPath | None = None,
     **options: Any,
 ) -> Result:
-    """Make cameras and a mesh from two to four photos of one object, in a new collection of the scene.
+    """Make cameras and a mesh from two to eight photos of one object, in a new collection of the scene.
 
     Paths may begin with // for the folder of the .blend file.
 

@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     actions = program.add_subparsers(required=True, metavar="COMMAND")
 
     command = actions.add_parser("reconstruct", help="photos of one object to a .blend file", epilog=EPILOG)
-    command.add_argument("photos", nargs="*", metavar="PHOTO", help="two to four photos; the first is the reference")
+    command.add_argument("photos", nargs="*", metavar="PHOTO", help="two to eight photos; the first is the reference")
     command.add_argument("--output", required=True, type=Path, metavar="OUT.blend", help="the file to write")
     command.add_argument("--export", type=Path, metavar="OUT.glb", help="also export mesh and cameras as glTF")
     command.add_argument("--name", default="", help="what the object is called; default: the photos' folder")

@@ -20,7 +20,7 @@ def main() -> int:
     """Run the evaluation; the exit code is 0 or that of the error."""
     parser = argparse.ArgumentParser(prog="python -m pflrm.core.evaluation", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of a set, one folder an object")
-    parser.add_argument("--views", type=int, choices=(2, 3, 4), default=INPUT_VIEWS, help="input photos an object")
+    parser.add_argument("--views", type=int, choices=(2, 3, 4, 5), default=INPUT_VIEWS, help="input photos an object")
     parser.add_argument("--intrinsics", choices=("known", "unknown"), default="known")
     parser.add_argument("--pose", choices=sorted(METHODS), default="product", help="where the cameras come from")
     parser.add_argument("--quality", choices=QUALITIES, default="standard")

@@ -57,7 +57,7 @@ class Score:
     mask_iou: float | None = None  # of the mesh's outlines from the predicted cameras, mean over the input photos
     chamfer: float | None = None  # in units of the object's radius
     f_score: float | None = None  # within 5 % of the radius
-    psnr: float | None = None  # dB, of the mesh seen from the novel view
+    psnr: float | None = None  # dB, of the mesh seen from the novel view, where that is not among the input
     ssim: float | None = None
     seconds: float = 0.0
     failure: str = ""
@@ -108,14 +108,16 @@ def score_outcome(item: EvaluationObject, outcome: Outcome, views: int) -> Score
     to_true = align(predicted, true)
     surface = to_true.of_points(sample_surface(outcome.mesh.vertices, outcome.mesh.faces, SURFACE_SAMPLES))
     chamfer, f_score = chamfer_and_f_score(surface, item.points, item.radius)
-    novel = item.cameras[NOVEL_VIEW]
-    truth = on_white(load_rgba(Path(novel.file)))
-    image = render_mesh(outcome.mesh, to_true.inverse_of_camera(novel.world_to_camera), novel.intrinsics)
     outlines = [
         mask_iou(
             render_mask(outcome.mesh, found.world_to_camera, found.intrinsics), load_rgba(Path(photo.file))[..., 3]
         )
         for found, photo in zip(outcome.cameras, item.cameras, strict=False)
     ]
-    score = replace(score, mask_iou=float(np.mean(outlines)))
-    return replace(score, chamfer=chamfer, f_score=f_score, psnr=psnr(image, truth), ssim=ssim(image, truth))
+    score = replace(score, mask_iou=float(np.mean(outlines)), chamfer=chamfer, f_score=f_score)
+    if views > NOVEL_VIEW:
+        return score
+    novel = item.cameras[NOVEL_VIEW]
+    truth = on_white(load_rgba(Path(novel.file)))
+    image = render_mesh(outcome.mesh, to_true.inverse_of_camera(novel.world_to_camera), novel.intrinsics)
+    return replace(score, psnr=psnr(image, truth), ssim=ssim(image, truth))

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pflrm.core import photos
 from pflrm.core.cameras import CANONICAL_FILL, Intrinsics, half_angle_of
 from pflrm.core.errors import InputError
 from pflrm.core.photos import Photo, canonical_view, load_photo, load_photos
@@ -159,15 +160,15 @@ def photo_set(folder, count):
     paths = []
     for k in range(count):
         rgba = np.dstack([picture(), object_alpha()])
-        rgba[20 + 5 * k:24 + 5 * k, 20:40, :3] = 255
+        rgba[20 + 3 * k:24 + 3 * k, 20:40, :3] = 255
         Image.fromarray(rgba).save(folder / f"{k}.png")
         paths.append(folder / f"{k}.png")
     return paths
 
 
-def test_one_to_four_photos(tmp_path):
-    paths = photo_set(tmp_path, 4)
-    for count in (1, 2, 4):
+def test_one_to_eight_photos(tmp_path):
+    paths = photo_set(tmp_path, 8)
+    for count in (1, 2, 8):
         assert [photo.path for photo in load_photos(paths[:count])] == paths[:count]
     with pytest.raises(InputError, match="There are 13 photos, more than 12"):
         load_photos((paths * 4)[:13])
@@ -175,8 +176,9 @@ def test_one_to_four_photos(tmp_path):
         load_photos([])
 
 
-def test_of_many_photos_those_that_differ_most_are_used_and_named(tmp_path):
-    """Three looks of an object, one of them from nearly the same place four times."""
+def test_of_many_photos_those_that_differ_most_are_used_and_named(tmp_path, monkeypatch):
+    """Three looks of an object, one of them from nearly the same place four times; a run may use four photos."""
+    monkeypatch.setattr(photos, "MOST_PHOTOS", 4)
     paths = []
     red, green, blue = (220, 0, 0), (0, 220, 0), (0, 0, 220)
     for index, (colour, shift) in enumerate([(red, 0), (red, 1), (blue, 0), (red, 2), (green, 0), (red, 9)]):
@@ -186,7 +188,7 @@ def test_of_many_photos_those_that_differ_most_are_used_and_named(tmp_path):
         Image.fromarray(rgba).save(paths[-1])
     chosen = load_photos(paths)
     assert [photo.path.stem for photo in chosen] == ["0", "2", "4", "5"]
-    assert chosen[0].warnings == ("Of 6 photos the four that differ most were used: 0.png, 2.png, 4.png, 5.png.",)
+    assert chosen[0].warnings == ("Of 6 photos the 4 that differ most were used: 0.png, 2.png, 4.png, 5.png.",)
     assert not chosen[1].warnings
 
 

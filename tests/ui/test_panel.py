@@ -132,7 +132,7 @@ def listed(found, photos):
 
 def test_an_empty_list_says_where_to_drop(found):
     layout = drawn(panel.PFLRM_PT_main.draw)
-    assert "Drop 2–4 photos of one object here." in layout.words()
+    assert "Drop 2–8 photos of one object here." in layout.words()
     assert "pflrm.photos_add" in layout.record["operators"]
 
 
@@ -221,9 +221,9 @@ def _lacks_a_runtime(monkeypatch: pytest.MonkeyPatch, planned: plan.Plan | Pflrm
 
 
 @pytest.mark.parametrize(("count", "words"), [
-    (4, ""), (7, "Of 7 photos the run uses the reference and the 3 that differ most."), (13, "13 photos are in use"),
+    (8, ""), (9, "Of 9 photos the run uses the reference and the 7 that differ most."), (13, "13 photos are in use"),
 ])  # fmt: skip
-def test_more_than_four_photos(found, photos, count, words):
+def test_more_than_eight_photos(found, photos, count, words):
     for number in range(count):
         photo = found.pflrm.photos.add()
         photo.name, photo.filepath = f"{number}", str(photos[0])

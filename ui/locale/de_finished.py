@@ -18,8 +18,8 @@ _PHOTOS = {
     "Copy it again from the camera, or save it again as JPEG or PNG.":
         "Noch einmal von der Kamera kopieren, oder neu als JPEG oder PNG speichern.",
     "Export it as JPEG or PNG from your photo program.": "Im Fotoprogramm als JPEG oder PNG exportieren.",
-    "Four are enough: choose those that show the object from the most different sides.":
-        "Vier genügen: die wählen, die das Objekt von den verschiedensten Seiten zeigen.",
+    "Choose those that show the object from the most different sides.":
+        "Die wählen, die das Objekt von den verschiedensten Seiten zeigen.",
     "Give a mask image for it (white where the object is), or a photo whose background is transparent.":
         "Eine Maske dafür angeben (weiß, wo das Objekt ist), oder ein Foto mit transparentem Hintergrund.",
     "Give an angle between 0 and {0} degrees; 50 is usual.":
@@ -29,11 +29,11 @@ _PHOTOS = {
     "Give one of them.": "Eines davon angeben.",
     "Give the 35 mm equivalent, for example 26 for a phone's main camera.":
         "Die auf Kleinbild umgerechnete Brennweite angeben, etwa 26 für die Hauptkamera eines Telefons.",
-    "Give two to four photos of one object.": "Zwei bis vier Fotos eines Objekts angeben.",
+    "Give two to eight photos of one object.": "Zwei bis acht Fotos eines Objekts angeben.",
     "Make the mask in the shape of the photo.": "Die Maske im Format des Fotos anlegen.",
     "No object was found in {0}.": "In {0} wurde kein Objekt gefunden.",
-    "Of {0} photos the four that differ most were used: {1}.":
-        "Von {0} Fotos wurden die vier verschiedensten verwendet: {1}.",
+    "Of {0} photos the {1} that differ most were used: {2}.":
+        "Von {0} Fotos wurden die {1} verschiedensten verwendet: {2}.",
     "One photo gives a shape but no other cameras: add photos from other sides for a better shape.":
         "Ein Foto ergibt eine Form, aber keine anderen Kameras: Fotos von anderen Seiten ergeben eine bessere Form.",
     "Paint the object white and the rest black in its mask {0}.":
