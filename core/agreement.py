@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .photos import View
-from .silhouettes import signed_distance
+from .silhouettes import signed_distances
 
 DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
 SLACK = 0.005  # how far outside a mask a point may lie unpunished
@@ -72,8 +72,8 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> 
     for mask in masks:
         if not mask.any():
             mask[mask.shape[0] // 2, mask.shape[1] // 2] = True
-    distances = np.stack([signed_distance(mask) / 2 for mask in masks])
-    chosen = np.stack([_sample_pixels(distance, pixels) for distance in distances])
+    distances = signed_distances(list(masks), views) / 2
+    chosen = np.stack([_sample_pixels(*both, pixels) for both in zip(masks, distances.numpy(), strict=True)])
     intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
     position = torch.from_numpy(chosen).float()
     rays = ((position + 1) / 2 - intrinsics[:, None, 2:]) / intrinsics[:, None, :2]
@@ -84,7 +84,7 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> 
     return Scene(
         softness=SHARP_COVER + COVER_BLUR * blur,
         intrinsics=intrinsics,
-        distance=torch.from_numpy(distances).float()[:, None],
+        distance=distances[:, None],
         colour=colour,
         rays=torch.cat([rays, torch.ones_like(rays[..., :1])], -1),
         pixel_colour=pixel_colour,
@@ -105,12 +105,12 @@ def _colours(image: np.ndarray, mask: np.ndarray, blur: float) -> np.ndarray:
     return np.where(weight[..., None] > 0.2, near, far).clip(0, 1)
 
 
-def _sample_pixels(distance: np.ndarray, count: int) -> np.ndarray:
-    """(count, 2) positions in [-1, 1]: half along the outline, half within, evenly spread."""
-    size = len(distance) // 2
+def _sample_pixels(mask: np.ndarray, distance: np.ndarray, count: int) -> np.ndarray:
+    """(count, 2) positions in [-1, 1] on a mask (S, S): half along the outline, half within, evenly spread."""
+    size = len(mask)
     depth = distance[size // 2 : size // 2 + size, size // 2 : size // 2 + size] * size  # in pixels
-    outline, within = (depth > 0) & (depth <= OUTLINE), depth > OUTLINE
-    rows, columns = np.nonzero(outline)
+    outline, within = mask & (depth <= OUTLINE), mask & (depth > OUTLINE)
+    rows, columns = np.nonzero(outline if outline.any() else within)
     around = np.argsort(np.arctan2(rows - rows.mean(), columns - columns.mean()), kind="stable")
     edge = np.column_stack([columns, rows])[around]
     inner = np.argwhere(within if within.any() else outline)[:, ::-1]

@@ -111,7 +111,8 @@ def ray_loss(
     wanted = look_up(seen.rgb, position).transpose(1, 2).reshape(-1, 3)[hit] - (1 - mask)[:, None] * (1 - back)
     outline = torch.where(opacity < mask, MISSING, 1.0) * (opacity - mask).square()
     error = (shown - wanted).square().mean(-1) + outline
-    weight = 0.2 + 0.8 * seen.trust[hit // rays]
+    known = look_up(seen.known[:, None].float(), position).reshape(-1)[hit]
+    weight = (0.2 + 0.8 * seen.trust[hit // rays]) * known
     return (weight * error).sum() / (views * rays)
 
 

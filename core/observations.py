@@ -12,15 +12,19 @@ from torch.nn import functional as F
 
 from .cameras import half_angle_of, object_distance
 from .photos import View
+from .silhouettes import signed_distances
 
 
 @dataclass(frozen=True)
 class Observations:
-    """The views as tensors: RGB on white (V, 3, S, S), mask (V, S, S), normalised intrinsics (V, 4), poses (V, 4, 4),
-    trust (V,) in [0, 1], and where there are any, depth and its scale (V, G, G) in units of the world."""
+    """The views as tensors: RGB on white (V, 3, S, S), mask (V, S, S), what the photo shows of the view (V, S, S) bool,
+    signed distance to the mask (V, 2S, 2S) in widths of a view and over twice its extent, normalised intrinsics (V, 4),
+    poses (V, 4, 4), trust (V,) in [0, 1], and if there are any, depth and its scale (V, G, G) in the world's scale."""
 
     rgb: Tensor
     mask: Tensor
+    known: Tensor
+    distance: Tensor
     intrinsics: Tensor
     world_to_view: Tensor
     trust: Tensor
@@ -43,8 +47,11 @@ class Observations:
             factor = (np.linalg.norm(world_to_view[:, :3, 3], axis=1) / own)[:, None, None]
             scaled = torch.from_numpy(depth * factor).float()
             scale = torch.from_numpy(np.exp(depth_log_scale) * factor).float()
+        margin = images.shape[-1] // 2
+        known = torch.from_numpy(np.stack([~view.unseen[margin:-margin, margin:-margin] for view in views]))
+        distance = signed_distances([view.image[..., 3] > 0.5 for view in views], views) / 2
         return cls(
-            images[:, :3] * alpha + 1 - alpha, alpha[:, 0], intrinsics, poses,
+            images[:, :3] * alpha + 1 - alpha, alpha[:, 0], known, distance, intrinsics, poses,
             torch.from_numpy(trust).float(), scaled, scale,
         )
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from . import hull
 from .camera_sets import CameraSets
 from .photos import View
-from .silhouettes import DEPTH_RANGE, Silhouettes, signed_distance
+from .silhouettes import DEPTH_RANGE, Silhouettes, signed_distances
 
 SLACK = 0.006  # half widths by which a point may miss a mask: masks are not better than that
 WIDTH = 0.023  # a miss beyond the slack that counts half; far ones are faults of a mask
@@ -50,10 +50,11 @@ class Outlines:
 def prepare(views: Sequence[View], scene: Silhouettes, detail: Detail) -> Outlines:
     """The outlines of canonical views at these views' own resolution."""
     masks = [_solid(view.image[..., 3]) for view in views]
-    points = torch.from_numpy(np.stack([_spread(mask, detail.points) for mask in masks]))
+    points = torch.from_numpy(np.stack([
+        _spread(mask, view.unseen, detail.points) for mask, view in zip(masks, views, strict=True)
+    ]))
     rays = torch.cat([points / scene.focal[:, None, None], torch.ones(*points.shape[:2], 1)], 2)
-    distance = torch.from_numpy(np.stack([signed_distance(mask) for mask in masks]))[:, None]
-    return Outlines(detail, scene.focal, rays, distance)
+    return Outlines(detail, scene.focal, rays, signed_distances(masks, views)[:, None])
 
 
 def _solid(alpha: np.ndarray) -> np.ndarray:
@@ -63,10 +64,15 @@ def _solid(alpha: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _spread(mask: np.ndarray, count: int) -> np.ndarray:
-    """(count, 2) positions in half widths, spread evenly along the outlines of a mask and its holes."""
+def _spread(mask: np.ndarray, unseen: np.ndarray, count: int) -> np.ndarray:
+    """(count, 2) positions in half widths, spread evenly along the outlines of a mask (S, S) and its holes, but not
+    where the photo's edge cuts the object: nothing ends there."""
     chains, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     pixels = np.concatenate([chain[:, 0] for chain in chains])
+    margin = len(mask) // 2
+    cut = cv2.dilate(unseen.astype(np.uint8), np.ones((5, 5), np.uint8))[margin:-margin, margin:-margin] > 0
+    real = ~cut[pixels[:, 1], pixels[:, 0]]
+    pixels = pixels[real] if real.any() else pixels
     even = np.round(np.linspace(0, len(pixels) - 1, count)).astype(int)
     return ((pixels[even] + 0.5) / (len(mask) / 2) - 1).astype(np.float32)
 

@@ -27,6 +27,7 @@ MOST_OFFERED = 12  # to choose them from
 WIDEST_FOV = 170.0  # degrees; beyond, no flat photo is possible
 ASPECT_TOLERANCE = 0.01
 LOOK_SIZE, LOOK_BLUR = 64, 3.0  # pixels in which photos are compared, and within which a shift counts for little
+CUT_SHARE = 0.01  # of an edge of the photo that the object takes where it goes on beyond
 LEAST_OBJECT, LARGEST_OBJECT = 0.001, 0.95  # share of the photo that an object may take
 BACKGROUNDS = ("automatic", "alpha")
 MASK_REMEDY = "Give a mask image for it (white where the object is), or a photo whose background is transparent."
@@ -68,8 +69,7 @@ class Cutout:
     @property
     def touches_border(self) -> bool:
         """Whether the object is cut off at the edge of the photo."""
-        border = np.concatenate([self.alpha[0], self.alpha[-1], self.alpha[:, 0], self.alpha[:, -1]])
-        return float((border > 0.5).mean()) > 0.005
+        return any(cut_sides(self.alpha))
 
     def check(self, path: Path) -> None:
         """
@@ -86,12 +86,14 @@ class View:
     """The canonical view of a photo: ``image`` (S, S, 4) float32 straight alpha, seen by ``intrinsics``.
 
     ``photo_from_view`` (3, 3) turns directions of the view's camera into directions of the photo's camera.
+    ``unseen`` (2S, 2S) bool, over twice the view's extent: where an object that the photo cuts off may go on.
     """
 
     image: np.ndarray
     intrinsics: Intrinsics
     photo_from_view: np.ndarray
     photo: Photo
+    unseen: np.ndarray
 
 
 def load_photo(
@@ -216,7 +218,26 @@ def canonical_view(photo: Photo, size: int) -> View:
     finest = cv2.remap(premultiplied, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0.0,) * 4)
     image = np.asarray(cv2.resize(finest, (size, size), interpolation=cv2.INTER_AREA), dtype=np.float32)
     image[..., :3] /= np.maximum(image[..., 3:], 1e-3)
-    return View(np.clip(image, 0, 1), view_camera, photo_from_view, photo)
+    unseen = _beyond_cuts(photo.rgba[..., 3], view_camera, camera, photo_from_view)
+    return View(np.clip(image, 0, 1), view_camera, photo_from_view, photo, unseen)
+
+
+def cut_sides(alpha: np.ndarray) -> tuple[bool, bool, bool, bool]:
+    """Whether the object of a photo (H, W) goes on beyond its left, right, upper, and lower edge."""
+    left, right, top, bottom = (
+        bool((edge > 0.5).mean() > CUT_SHARE) for edge in (alpha[:, 0], alpha[:, -1], alpha[0], alpha[-1])
+    )
+    return left, right, top, bottom
+
+
+def _beyond_cuts(alpha: np.ndarray, view: Intrinsics, camera: Intrinsics, photo_from_view: np.ndarray) -> np.ndarray:
+    """(2S, 2S) bool, over twice a view's extent: what lies beyond those edges of the photo that cut the object."""
+    size = view.width
+    wide = Intrinsics(2 * size, 2 * size, view.fx, view.fy, view.cx + size / 2, view.cy + size / 2)
+    left, right, top, bottom = cut_sides(alpha)
+    x, y = _project_grid(wide, camera, photo_from_view)
+    last_x, last_y = camera.width - 0.5, camera.height - 0.5
+    return (left & (x < -0.5)) | (right & (x > last_x)) | (top & (y < -0.5)) | (bottom & (y > last_y))
 
 
 def zoomed(views: Sequence[View], factor: float) -> list[View]:

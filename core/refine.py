@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -62,8 +60,7 @@ def hull_grid(seen: Observations, half_extent: float, resolution: int) -> Grid:
 
 def distance_inside(position: Tensor, seen: Observations) -> Tensor:
     """Signed distances (V, N) to the silhouettes at positions (V, N, 2), which may lie beside the views."""
-    beside = (position.abs() - 1).clamp(min=0).norm(dim=-1) / 2
-    return look_up(signed_distances(seen.mask)[:, None], position)[:, 0] - beside
+    return look_up(seen.distance[:, None], position / 2)[:, 0]
 
 
 def evidence_of(distance: Tensor, trust: Tensor) -> Tensor:
@@ -109,16 +106,6 @@ def seen_colours(points: Tensor, position: Tensor, seen: Observations, distance:
     total = weights.sum(0)[:, None]
     own = (weights[..., None] * sampled).sum(0)
     return torch.where(total > 1e-3, own / total.clamp(min=1e-3), colour)
-
-
-def signed_distances(masks: Tensor) -> Tensor:
-    """Signed distance (V, S, S) to the outline in units of the width, positive inside."""
-    fields = []
-    for mask in masks.numpy() > 0.5:
-        inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-        outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
-        fields.append((inside - outside) / mask.shape[1])
-    return torch.from_numpy(np.stack(fields)).float()
 
 
 def _raw_density(logit: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def prepare(
     for mask in masks:
         if not mask.any():
             mask[SIZE // 2, SIZE // 2] = True
-    signed = torch.from_numpy(np.stack([signed_distance(mask) for mask in masks]))[:, None]
+    signed = signed_distances(masks, views)[:, None]
     appearance = _appearance(images, masks, features)
     pixels = torch.from_numpy(np.stack([_sample_pixels(mask, count) for mask in masks]))
     focal_tensor = torch.from_numpy(focal).float()
@@ -102,12 +102,18 @@ def _shrink(image: np.ndarray) -> np.ndarray:
     return cv2.resize(premultiplied, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
 
-def signed_distance(mask: np.ndarray) -> np.ndarray:
-    """(2S, 2S) distance to the edge of a mask (S, S) in half widths, positive inside, over twice the view's extent."""
-    wide = np.pad(mask.astype(np.uint8), len(mask) // 2)
-    inside = cv2.distanceTransform(wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
-    outside = cv2.distanceTransform(1 - wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
-    return (np.where(wide > 0, inside, -outside) / (len(mask) / 2)).astype(np.float32)
+def signed_distances(masks: Sequence[np.ndarray], views: Sequence[View]) -> torch.Tensor:
+    """(V, 2S, 2S) distances to the edges of the views' masks (S, S) in half widths, positive inside, over twice the
+    views' extent. Where a photo cuts the object off it may go on: all that it cannot show there counts as inside."""
+    size = 2 * len(masks[0])
+    signed = []
+    for mask, view in zip(masks, views, strict=True):
+        beyond = cv2.resize(view.unseen.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
+        wide = np.maximum(np.pad(mask.astype(np.uint8), size // 4), beyond)
+        inside = cv2.distanceTransform(wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+        outside = cv2.distanceTransform(1 - wide, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+        signed.append(np.where(wide > 0, inside, -outside) / (size / 4))
+    return torch.from_numpy(np.stack(signed)).float()
 
 
 def _appearance(images: np.ndarray, masks: np.ndarray, features: np.ndarray | None) -> torch.Tensor:

@@ -322,3 +322,21 @@ def test_wide_objects_are_seen_once(shift):
     y, x = np.mgrid[0:128, 0:128] + 0.5
     outside = np.hypot(x - 64, y - 64) > CANONICAL_FILL * 64 + 2
     assert view.image[..., 3][outside].max() < 0.05
+
+
+# --- objects that the photo cuts off -----------------------------------------------------------------------------
+
+
+def test_beyond_an_edge_that_cuts_the_object_it_may_go_on(tmp_path):
+    whole = canonical_view(load_photo(save_cutout(tmp_path / "whole.png")), 32)
+    assert not whole.unseen.any()
+    half = np.dstack([picture(), object_alpha()])[:, :36]  # the object's right side is not in the photo
+    Image.fromarray(half).save(tmp_path / "cut.png")
+    photo = load_photo(tmp_path / "cut.png")
+    assert "cut off at the edge" in photo.warnings[0]
+    view = canonical_view(photo, 32)
+    mask = np.pad(view.image[..., 3] > 0.5, 16)
+    assert not (mask & view.unseen).any()
+    middle = view.unseen[32]
+    assert not middle[: np.flatnonzero(mask[32]).max()].any()
+    assert middle[np.flatnonzero(mask[32]).max() + 2 :].all()

@@ -1,5 +1,6 @@
 """Refinement of a field at known poses: a ball seen from four sides must come out as a ball of the photos' colours."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, refe
 from pflrm.core.mesh import extract_mesh
 from pflrm.core.model import Field
 from pflrm.core.observations import Observations, project
-from pflrm.core.refine import carve, hull_grid, refine_field, signed_distances
+from pflrm.core.refine import carve, distance_inside, hull_grid, refine_field
 from pflrm.core.voxels import Grid, GridDecoder
 
 SIZE = 64
@@ -43,7 +44,7 @@ def ball_views(count: int = 4) -> tuple[list[SimpleNamespace], np.ndarray]:
         hit = origin + (along - np.sqrt(np.maximum(inside, 0)))[..., None] * rays
         colour = np.where(hit[..., :1] < 0, [0.9, 0.1, 0.1], [0.1, 0.1, 0.9])
         image = np.concatenate([colour, (inside > 0)[..., None]], -1).astype(np.float32)
-        views.append(SimpleNamespace(image=image, intrinsics=intrinsics))
+        views.append(SimpleNamespace(image=image, intrinsics=intrinsics, unseen=np.zeros((2 * SIZE, 2 * SIZE), bool)))
         poses.append(world_to_view)
     return views, np.array(poses)
 
@@ -85,12 +86,11 @@ def test_projection_agrees_with_the_cameras(seen: Observations) -> None:
     assert (position[:, 1, 1] < -0.5).all()  # up in the world is up in every level view
 
 
-def test_signed_distance_is_positive_inside() -> None:
-    mask = torch.zeros(1, 32, 32)
-    mask[:, 8:24, 8:24] = 1
-    distance = signed_distances(mask)[0]
-    assert distance[16, 16] == pytest.approx(8 / 32, abs=0.02)
-    assert distance[16, 0] == pytest.approx(-8 / 32, abs=0.02)
+def test_distances_are_positive_inside_and_go_on_beside_the_view(seen: Observations) -> None:
+    position = torch.tensor([[0.0, 0.0], [-1.0, 0.0], [-1.6, 0.0]]).expand(len(seen.mask), -1, -1)
+    distance = distance_inside(position, seen)[0]
+    radius = float(seen.mask[0].sum() / torch.pi) ** 0.5 / seen.mask.shape[1]
+    assert distance.tolist() == pytest.approx([radius, radius - 0.5, radius - 0.8], abs=0.02)
 
 
 def test_carving_leaves_the_hull(seen: Observations) -> None:
@@ -115,6 +115,27 @@ def test_a_distrusted_view_carves_less() -> None:
     assert matter(0.0) > 1.5 * matter(1.0)
 
 
+def test_what_a_photo_cuts_off_is_not_carved_away() -> None:
+    """The second photo shows the upper half of the ball alone: it must not take the lower half, nor the fit."""
+    views, poses = ball_views()
+    views[1].image = views[1].image.copy()
+    views[1].image[SIZE // 2 :, :, 3] = 0
+    lower = torch.tensor([[0.0, 0.0, -0.5], [0.3, -0.3, -0.4]])
+    white = views[1].unseen.copy()
+    below = views[1].unseen.copy()
+    below[SIZE:] = True
+
+    def density(unseen: np.ndarray) -> torch.Tensor:
+        views[1].unseen = unseen
+        seen = Observations.of(views, poses, np.ones(4), None, None)
+        field = Field(Fog(), torch.zeros(1))
+        fitted = refine_field(field, seen, quality="standard", seed=0, progress=silence)
+        return fitted.query(lower)[0] / fitted.level
+
+    assert (density(white) < 1).all()
+    assert (density(below) > 1).all()
+
+
 def test_the_grid_holds_the_hull_and_little_more(seen: Observations) -> None:
     grid = hull_grid(seen, 1.6, 64)
     assert (grid.low < -1.0).all()
@@ -122,7 +143,7 @@ def test_the_grid_holds_the_hull_and_little_more(seen: Observations) -> None:
     assert (grid.half < 1.35).all()
     step = (grid.high - grid.low) / (torch.tensor(grid.shape).flip(0) - 1)
     torch.testing.assert_close(step, torch.full((3,), 3.2 / 63))
-    empty = Observations(seen.rgb, torch.zeros_like(seen.mask), *list(vars(seen).values())[2:])
+    empty = replace(seen, distance=torch.full_like(seen.distance, -0.5))
     assert hull_grid(empty, 1.6, 64).half.tolist() == pytest.approx([1.6] * 3)
 
 

@@ -21,6 +21,7 @@ from pflrm.core.cameras import (
     reference_pose,
     rotation_angle,
 )
+from pflrm.core.outlines import FINE, OutlineObjective
 from pflrm.core.photos import Photo, View, canonical_view, zoomed
 from pflrm.core.search import Hypothesis, alternatives, from_cameras, search_poses, symmetry, to_cameras
 from pflrm.core.silhouettes import Silhouettes, prepare
@@ -380,6 +381,30 @@ def test_outlines_move_cameras_towards_the_truth(molecule: tuple[list[View], np.
 def test_level_rotation_looks_at_the_origin() -> None:
     rotation = hull.level_rotation(torch.tensor(math.radians(30.0)), torch.tensor(math.radians(110.0)))
     np.testing.assert_allclose(rotation.numpy(), camera_at(30.0, 110.0, 0.0)[:3, :3], atol=1e-6)
+
+
+def test_a_photo_that_cuts_the_object_off_does_not_contradict_the_others() -> None:
+    """True cameras; the second photo ends in the middle of the object. What lies beyond its edge is not empty."""
+    photos = [photograph(MOLECULE, camera_at(*place)) for place in LEVEL_VIEWS]
+    cut = photos[1].rgba[:, : CAMERA.width // 2 + 4]
+    camera = replace(CAMERA, width=cut.shape[1])
+    photos[1] = replace(photos[1], rgba=cut, size=(camera.width, camera.height), intrinsics=camera)
+    views = [canonical_view(photo, 64) for photo in photos]
+
+    def mismatch(views: list[View]) -> tuple[float, float]:
+        scene = prepare(views, 64)
+        poses = torch.from_numpy(np.stack([
+            view.photo_from_view.T @ camera_at(*place)[:3] for view, place in zip(views, LEVEL_VIEWS, strict=True)
+        ])).float()[None]
+        scale = scene.distance[0] / poses[0, 0, :, 3].norm()
+        sets = CameraSets(poses[..., :3], scale * poses[..., 3], torch.ones(1))
+        edges = OutlineObjective(outlines.prepare(views, scene, FINE), 1.0)
+        return float(hull.judge(scene, sets).uncovered.mean()), float(-edges.look(sets)[0])
+
+    known = mismatch(views)
+    ignored = mismatch([replace(view, unseen=np.zeros_like(view.unseen)) for view in views])
+    assert known[0] < 0.3 * ignored[0]
+    assert known[1] < 0.3 * ignored[1]
 
 
 def test_signed_distance_of_a_disc() -> None:
