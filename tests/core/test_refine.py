@@ -10,7 +10,7 @@ from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, refe
 from pflrm.core.mesh import extract_mesh
 from pflrm.core.model import Field
 from pflrm.core.observations import Observations, project
-from pflrm.core.refine import carve, distance_inside, hull_grid, refine_field
+from pflrm.core.refine import carve, distance_inside, hull_grid, mended, refine_field
 from pflrm.core.voxels import Grid, GridDecoder
 
 SIZE = 64
@@ -145,6 +145,21 @@ def test_the_grid_holds_the_hull_and_little_more(seen: Observations) -> None:
     torch.testing.assert_close(step, torch.full((3,), 3.2 / 63))
     empty = replace(seen, distance=torch.full_like(seen.distance, -0.5))
     assert hull_grid(empty, 1.6, 64).half.tolist() == pytest.approx([1.6] * 3)
+
+
+def test_narrow_pits_are_filled_where_silhouettes_left_matter() -> None:
+    """A block with a narrow shaft, a wide one, and a narrow gap that a silhouette has cut."""
+    grid = Grid.over(torch.full((3,), -1.0), torch.full((3,), 1.0), 0.025)
+    x, y, _ = grid.points().T.reshape(3, *grid.shape)
+    carved = torch.where((x - 0.6).abs() < 0.03, -10.0, 5.0)[None].repeat(4, 1, 1, 1)
+    fitted = carved.clone()
+    narrow, wide = (x + 0.6).hypot(y) < 0.05, x.hypot(y) < 0.25
+    fitted[0][narrow | wide] = -10.0
+    density = mended(fitted, carved, grid)[0]
+    assert (density[narrow] > 0).all()
+    assert (density[x.hypot(y) < 0.1] < 0).all()
+    assert (density[(x - 0.6).abs() < 0.01] < 0).all()
+    assert torch.equal(mended(fitted, carved, grid)[1:], fitted[1:])
 
 
 def test_fitting_recovers_shape_and_colours(seen: Observations) -> None:
