@@ -1,7 +1,7 @@
 """Reconstruct sets of photos and draw each: ``python demo/gallery.py FOLDER... --output PICTURES``.
 
 A folder holds a set's photos, and perhaps cameras.json with their true cameras: then the lens is taken from it, and the
-errors of the cameras are printed. Of more than four photos four are taken, evenly spaced.
+errors of the cameras are printed. Of more than eight photos eight are taken, evenly spaced.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pflrm.core.cameras import Camera, Intrinsics, save_cameras
 from pflrm.core.evaluation.metrics import rotation_errors
 from preview import draw
 
-PHOTOS = 4
+PHOTOS = 8
 WIDTH = 1200  # pixels of a picture
 QUALITY = 88
 

@@ -17,6 +17,7 @@ import numpy as np
 from mathutils import Euler, Matrix, Vector
 
 TILE = 384  # pixels
+COLUMNS = 5
 OUTLINE = (40, 60, 255)  # blue, green, red
 TEXTURED_SIDES = (0.0, 120.0, 240.0)  # degrees around the object, from the first photo
 CLAY_SIDES = (30.0, 210.0)
@@ -43,11 +44,13 @@ def draw(blend: Path) -> np.ndarray:
     below = [from_side(scene, mesh, cameras[0], degrees) for degrees in TEXTURED_SIDES]
     sun = dress_in_clay(scene)
     below += [from_side(scene, mesh, cameras[0], degrees, sun) for degrees in CLAY_SIDES]
-    rows = [np.concatenate(row, axis=1) for row in (above, below)]
-    width = max(row.shape[1] for row in rows)
-    return np.concatenate(
-        [cv2.copyMakeBorder(r, 0, 0, 0, width - r.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for r in rows]
-    )
+    return np.concatenate([np.concatenate(row, axis=1) for row in (*rows_of(above), *rows_of(below))])
+
+
+def rows_of(tiles: list[np.ndarray]) -> list[list[np.ndarray]]:
+    """Pictures of one size in rows of ``COLUMNS``, the last one filled up with white."""
+    tiles = tiles + [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS)
+    return [tiles[first : first + COLUMNS] for first in range(0, len(tiles), COLUMNS)]
 
 
 def light() -> bpy.types.World:
