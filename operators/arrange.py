@@ -79,6 +79,23 @@ class PFLRM_OT_show_alone(_OnAnyResult):
         return {"FINISHED"}
 
 
+class PFLRM_OT_uncover(OnResult):
+    """Hide the objects that this result stands inside, in the viewport and in renders. Nothing is deleted"""
+
+    bl_idname = "pflrm.uncover"
+    bl_label = "Hide What Covers the Result"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        covers = showing.covers_of(context.scene, current_result(context.scene))
+        if not covers:
+            self.report({"ERROR"}, "Nothing covers the result")
+            return {"CANCELLED"}
+        for cover in covers:
+            cover.hide_viewport = cover.hide_render = True
+        return {"FINISHED"}
+
+
 class PFLRM_OT_result_front(_OnAnyResult):
     """Select this result and bring it into view. The panel shows its cameras"""
 
@@ -156,6 +173,7 @@ CLASSES = (
     PFLRM_OT_turn_result,
     PFLRM_OT_drop_to_floor,
     PFLRM_OT_show_alone,
+    PFLRM_OT_uncover,
     PFLRM_OT_result_front,
     PFLRM_OT_compare,
     PFLRM_OT_use_again,

@@ -25,7 +25,7 @@ class _Start(bpy.types.Operator):
         try:
             session.start(context.scene, poses_only=self.poses_only)
         except PflrmError as error:
-            session.state.notice = session.Notice("ERROR", error.message, error.remedy, error.details)
+            session.state.notice = session.Notice.of(error)
             self.report({"ERROR"}, localized(str(error)))
             return {"CANCELLED"}
         if not bpy.app.background:

@@ -86,7 +86,10 @@ class PFLRM_PG_photo(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=_RELATIVE,
     )
-    enabled: BoolProperty(name="Use", description="Use this photo in the next run", default=True)
+    enabled: BoolProperty(
+        name="Use", description="Use this photo in the next run. The first one in use is the reference, with a star",
+        default=True,
+    )
     problem: StringProperty(name="Problem", description="What the last run found wrong with this photo")
 
 

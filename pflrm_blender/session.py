@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,15 @@ class Notice:
     remedy: str = ""
     details: str = ""
     collection: str = ""  # of the result it is about; the notice means nothing while undo has taken that away
+    cover: str = ""  # the object that hides this result
+    worth_a_report: bool = False  # a failure that its remedy may not mend, unlike a mistake of the input
+
+    @classmethod
+    def of(cls, error: PflrmError, message: str = "") -> Notice:
+        """What an error says, in another message if need be."""
+        level = "INFO" if error.kind == "cancelled" else "ERROR"
+        to_report = level == "ERROR" and error.kind != "input"
+        return cls(level, message or error.message, error.remedy, error.details, worth_a_report=to_report)
 
 
 @dataclass
@@ -273,14 +283,15 @@ def _deliver(run: Run) -> None:
         import traceback  # Blender's start does without it
 
         message = f"The result could not be put into the scene: {error}"
-        _end(Notice("ERROR", message, "Copy the report and open an issue with it.", traceback.format_exc()))
+        remedy = "Copy the report and open an issue with it."
+        _end(Notice("ERROR", message, remedy, traceback.format_exc(), worth_a_report=True))
         return
     collection = bpy.data.collections[result.collection]
     scene.pflrm_result = collection
     history.remember(collection, run.asked)
     showing.select_only(scene, collection)
     showing.frame(scene, collection)
-    notice = _notice_for(scene, result)
+    notice = _notice_for(run, scene, result)
     windows = bpy.context.window_manager.windows
     if windows and not bpy.app.background:  # without a window there is no undo
         with bpy.context.temp_override(window=windows[0]):
@@ -288,12 +299,8 @@ def _deliver(run: Run) -> None:
     _end(notice)
 
 
-def _notice_for(scene: bpy.types.Scene, result: results.Result) -> Notice:
-    warnings = list(result.warnings)
-    outer = showing.hidden_inside(scene, bpy.data.collections[result.collection])
-    if outer is not None:
-        words = rpt_("It stands inside {name}, which hides it: delete or hide {name}.")
-        warnings.append(words.format(name=outer.name))
+def _notice_for(run: Run, scene: bpy.types.Scene, result: results.Result) -> Notice:
+    warnings = _joined(result.warnings, [Path(photo).name for photo in run.request["photos"]])
     other = showing.in_same_place(scene, bpy.data.collections[result.collection])
     if other is not None:
         words = rpt_("{name} stands in the same place: the History shows one alone, or both side by side.")
@@ -303,7 +310,18 @@ def _notice_for(scene: bpy.types.Scene, result: results.Result) -> Notice:
         warnings.append(words.format(name=scene.camera.name))
     level = "WARNING" if result.warnings else "INFO"
     ready = rpt_("{name} is ready.").format(name=result.collection)
-    return Notice(level, ready, "\n".join(warnings), collection=result.collection)
+    covers = [cover.name for cover in showing.covers_of(scene, bpy.data.collections[result.collection])]
+    return Notice(level, ready, "\n".join(warnings), collection=result.collection, cover="".join(covers[:1]))
+
+
+def _joined(warnings: Sequence[str], files: Sequence[str]) -> list[str]:
+    """The warnings, those that say the same of several files in one sentence."""
+    named_in: dict[tuple[str, str], list[str]] = {}  # by what stands before and after the file
+    for warning in warnings:
+        named = [file for file in files if _names(warning, file)]
+        before, file, after = warning.partition(named[0]) if len(named) == 1 else (warning, "", "")
+        named_in.setdefault((before, after), []).append(file)
+    return [f"{before}{', '.join(named)}{after}" for (before, after), named in named_in.items()]
 
 
 def _fail(run: Run, error: PflrmError) -> None:
@@ -313,8 +331,7 @@ def _fail(run: Run, error: PflrmError) -> None:
         message = message.replace(str(path_of(photo)), path_of(photo).name)  # the panel is narrow
     for photo in named:
         photo.problem = f"{message} {error.remedy}".strip()
-    level = "INFO" if error.kind == "cancelled" else "ERROR"
-    _end(Notice(level, message, error.remedy, error.details))
+    _end(Notice.of(error, message))
 
 
 def _names(message: str, file: str) -> bool:

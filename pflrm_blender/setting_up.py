@@ -158,8 +158,7 @@ def _redraw() -> float | None:
 def _notice(failure: PflrmError | None) -> session.Notice:
     if failure is None:
         return session.Notice("INFO", "PF-LRM is set up.")
-    level = "INFO" if failure.kind == "cancelled" else "ERROR"
-    return session.Notice(level, failure.message, failure.remedy, failure.details)
+    return session.Notice.of(failure)
 
 
 def _put_in_place(installation: install.Installation) -> None:

@@ -49,15 +49,15 @@ def _viewports(scene: bpy.types.Scene) -> list[bpy.types.SpaceView3D]:
     return [area.spaces.active for screen in screens for area in screen.areas if area.type == "VIEW_3D"]
 
 
-def hidden_inside(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Object | None:
-    """A visible mesh of the artist's own whose bounding box holds the whole of the result's mesh, such as the default
-    cube at the world's origin; None if there is none."""
+def covers_of(scene: bpy.types.Scene, collection: bpy.types.Collection) -> list[bpy.types.Object]:
+    """The visible meshes of the artist's own whose bounding boxes hold the whole of the result's mesh, such as the
+    default cube at the world's origin."""
     mesh = results.mesh_of(collection)
     if mesh is None:
-        return None
+        return []
     ours = {item.name for result in results.results_of(scene) for item in result.objects}
     others = (item for item in scene.objects if item.type == "MESH" and item.name not in ours)
-    return next((other for other in others if _hides(other, _corners(mesh))), None)
+    return [other for other in others if _hides(other, _corners(mesh))]
 
 
 def in_same_place(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Collection | None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
-
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_n as n_
 
-from ..pflrm_blender import alternatives, arranging, history, inspection, masks, results, session
-from ..pflrm_blender.properties import MOST_OFFERED, MOST_PHOTOS, ROOT_PACKAGE, current_result, path_of
-from . import setup, thumbnails
+from ..pflrm_blender import alternatives, arranging, history, results, session
+from ..pflrm_blender.properties import ROOT_PACKAGE, current_result
+from . import photos, setup
 from .text import paragraph
 
-_THUMBNAIL_WIDTH = 110  # pixels at a scale of 1; the sidebar's width decides how many stand side by side
-_DOUBT = "QUESTION"  # the icon of a photo whose mask deserves a look
 _CONFIDENT = (0.75, 0.4, 0.1)  # a dot each
 
 
@@ -29,7 +24,7 @@ class PFLRM_PT_main(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_decorate = False
-        _draw_photos(layout, context)
+        photos.draw(layout, context)
         _draw_options(layout, context)
         _draw_run(layout, context)
         _draw_notice(layout, context)
@@ -37,94 +32,6 @@ class PFLRM_PT_main(bpy.types.Panel):
         if result is not None:
             _draw_result(layout, context, result)
         _draw_history(layout, context)
-
-
-def _draw_photos(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    properties = context.scene.pflrm
-    if not properties.photos:
-        box = layout.box()
-        words = iface_("Drop 2–{most} photos of one object here.").format(most=MOST_PHOTOS)
-        paragraph(box, context, words, "IMAGE_DATA")
-        row = box.row()
-        row.scale_y = 1.3
-        row.operator("pflrm.photos_add", text="Add Photos…", icon="ADD")
-        return
-    columns = max(1, int(context.region.width / context.preferences.system.ui_scale / _THUMBNAIL_WIDTH))
-    grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=True)
-    used = 0
-    looks = [_look_at(photo) for photo in properties.photos]
-    for index, look in enumerate(looks):
-        _draw_photo(grid, look, index, reference=look.photo.enabled and used == 0)
-        used += look.photo.enabled
-    row = layout.row(align=True)
-    row.operator("pflrm.photos_add", text="Add Photos…", icon="ADD")
-    row.menu("PFLRM_MT_photos", text="", icon="DOWNARROW_HLT")
-    if used == 1:
-        paragraph(layout, context, "One photo gives a shape, but no other cameras.", "INFO")
-    elif used > MOST_OFFERED:
-        words = iface_("{count} photos are in use, but {most} are the most: switch some off.")
-        paragraph(layout, context, words.format(count=used, most=MOST_OFFERED), "ERROR")
-    elif used > MOST_PHOTOS:
-        words = iface_("Of {count} photos the run uses the reference and the {others} that differ most.")
-        paragraph(layout, context, words.format(count=used, others=MOST_PHOTOS - 1), "INFO")
-    for look in looks:
-        if look.problem:
-            paragraph(layout, context, look.problem, "ERROR")
-    if any(look.photo.enabled and look.icon == _DOUBT for look in looks):
-        words = n_("There the object is hard to tell from its background, or cut off at the edge: look at the mask.")
-        paragraph(layout, context, words, _DOUBT)
-
-
-class _Look(NamedTuple):
-    """What the panel shows of a photo: why a run would fail for it or "", the icon of its mask, its lens or None."""
-
-    photo: bpy.types.PropertyGroup
-    problem: str
-    icon: str
-    focal_35mm: float | None
-
-
-def _look_at(photo: bpy.types.PropertyGroup) -> _Look:
-    path, state = path_of(photo), inspection.state_of(photo)
-    problem = photo.problem or (state.problem if state is not None else "")
-    problem = problem.replace(str(path), path.name) if path.is_file() else _gone(path)
-    if masks.painted(photo) is not None:
-        icon = "BRUSH_DATA"
-    elif problem:
-        icon = "ERROR"
-    elif state is None:
-        icon = "TIME"
-    else:
-        icon = "MOD_MASK" if state.sure and not state.touches_border else _DOUBT
-    return _Look(photo, problem, icon, state.focal_35mm if state is not None else None)
-
-
-def _gone(path: Path) -> str:
-    return iface_("{file} is not there any more.").format(file=path.name)
-
-
-def _draw_photo(layout: bpy.types.UILayout, look: _Look, index: int, *, reference: bool) -> None:
-    photo = look.photo
-    cell = layout.box().column(align=True)
-    cell.active = photo.enabled
-    picture = cell.column()
-    icon = thumbnails.icon_of(path_of(photo))
-    if icon:
-        picture.template_icon(icon_value=icon, scale=4.0)
-    else:
-        picture.label(text="", icon="FILE_IMAGE")
-    row = cell.row(align=True)
-    row.label(text=photo.name, translate=False)
-    row.context_pointer_set("pflrm_photo", photo)
-    row.menu("PFLRM_MT_photo", text="", icon="DOWNARROW_HLT")
-    row = cell.row(align=True)
-    left = row.row(align=True)
-    left.alignment = "LEFT"
-    words = f"ƒ {look.focal_35mm:.0f} mm" if look.focal_35mm else iface_("Mask")
-    left.operator("pflrm.mask_preview", text=words, icon=look.icon, emboss=False, translate=False).index = index
-    right = row.row(align=True)
-    right.alignment = "RIGHT"
-    right.label(text="", icon="SOLO_ON" if reference else "BLANK1")
 
 
 def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -202,7 +109,12 @@ def _draw_notice(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     box = layout.box()
     icon = {"INFO": "CHECKMARK", "WARNING": "INFO", "ERROR": "ERROR"}[notice.level]
     paragraph(box, context, f"{notice.text}\n{notice.remedy}".strip(), icon)
-    if notice.level == "ERROR":
+    cover = bpy.data.objects.get(notice.cover)
+    if cover is not None and cover.visible_get():
+        paragraph(box, context, iface_("It stands inside {name}, which hides it.").format(name=cover.name), "INFO")
+        words = iface_("Hide {name}").format(name=cover.name)
+        box.operator("pflrm.uncover", text=words, icon="HIDE_ON", translate=False)
+    if notice.worth_a_report:
         box.operator("pflrm.copy_report", icon="COPYDOWN")
 
 

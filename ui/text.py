@@ -7,7 +7,7 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ..pflrm_blender.sentences import localized
 
-_CHARACTER = 7.0  # pixels a character takes on average at a scale of 1
+CHARACTER = 7.0  # pixels a character takes on average at a scale of 1
 _MARGIN = 60  # pixels of the box, the icon and the panel's border
 
 
@@ -20,10 +20,12 @@ def paragraph(
     """
     import textwrap  # Blender's start does without it
 
-    width = ((pixels or context.region.width / context.preferences.system.ui_scale) - _MARGIN) / _CHARACTER
+    width = ((pixels or context.region.width / context.preferences.system.ui_scale) - _MARGIN) / CHARACTER
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for sentence in words.splitlines():
+    for number, sentence in enumerate(words.splitlines()):
+        if number:
+            column.separator(factor=0.5)  # several sentences are read as several
         for line in textwrap.wrap(localized(sentence, iface_), max(20, int(width))):
             column.label(text=line, icon=icon, translate=False)
             icon = "BLANK1" if icon != "NONE" else "NONE"

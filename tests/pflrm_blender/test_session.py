@@ -75,6 +75,16 @@ class TestRun:
         assert session.state.notice.level == "WARNING"  # the worker had one
         assert "A warning from the worker." in session.state.notice.remedy
 
+    def test_what_holds_for_several_photos_is_said_once(self, extension, worker, photos, result_file):
+        add(extension, photos)
+        said = [f"The object in {name}.png is cut off." for name in ("front", "back")]
+        fake_result.make_result(result_file, photos, warnings=np.array([*said, "front.png and left.png look alike."]))
+        session.start(extension, poses_only=False)
+        session.wait()
+        assert session.state.notice.remedy.splitlines() == [
+            "The object in front.png, back.png is cut off.", "front.png and left.png look alike.",
+        ]
+
     def test_a_failure_names_the_photo_and_leaves_the_scene(self, extension, worker, photos):
         add(extension, photos)
         worker.answers({

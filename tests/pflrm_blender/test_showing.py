@@ -60,7 +60,7 @@ def test_a_view_through_a_camera_stays(extension, collection, viewport):
 
 
 def test_what_hides_a_result_is_found(extension, cube, collection):
-    assert showing.hidden_inside(extension, collection) == cube
+    assert showing.covers_of(extension, collection) == [cube]
 
 
 @pytest.mark.parametrize("change", [
@@ -74,7 +74,7 @@ def test_what_hides_a_result_is_found(extension, cube, collection):
 def test_what_shows_some_of_a_result_does_not_hide_it(extension, cube, collection, change):
     change(cube)
     bpy.context.view_layer.update()
-    assert showing.hidden_inside(extension, collection) is None
+    assert showing.covers_of(extension, collection) == []
 
 
 def test_another_result_in_the_same_place_is_found(extension, collection, result_file):
@@ -83,7 +83,7 @@ def test_another_result_in_the_same_place_is_found(extension, collection, result
     again = bpy.data.collections[second.collection]
     assert showing.in_same_place(extension, again) == collection
     bpy.data.objects.remove(bpy.data.objects["Cube"])
-    assert showing.hidden_inside(extension, again) is None  # it is no stranger's object
+    assert showing.covers_of(extension, again) == []  # it is no stranger's object
     results.root_of(again).location.x += 3.0
     bpy.context.view_layer.update()
     assert showing.in_same_place(extension, again) is None
@@ -95,4 +95,4 @@ def test_another_result_in_the_same_place_is_found(extension, collection, result
 
 def test_cameras_alone_are_hidden_by_nothing(extension, cube, collection):
     bpy.data.objects.remove(results.mesh_of(collection))
-    assert showing.hidden_inside(extension, collection) is None
+    assert showing.covers_of(extension, collection) == []

@@ -66,8 +66,9 @@ class Recorder:
 
     def prop(
         self, data: Any, name: str, text: str = "", expand: bool = False, slider: bool = False, toggle: bool = False,
-        translate: bool = True,
+        icon: str = "NONE", emboss: bool = True, translate: bool = True,
     ) -> None:
+        self._icon(icon)
         assert name in data.bl_rna.properties, f"{data} has no {name}"
         self.record["properties"].append(name)
 
@@ -81,7 +82,7 @@ class Recorder:
     def template_icon(self, icon_value: int, scale: float) -> None:
         assert icon_value > 0
 
-    def separator(self) -> None:
+    def separator(self, factor: float = 1.0) -> None:
         pass
 
     def context_pointer_set(self, name: str, data: object) -> None:
@@ -232,6 +233,23 @@ def test_more_than_eight_photos(found, photos, count, words):
     assert ("photos" in layout.words()) == bool(words)
 
 
+def test_one_click_takes_a_photo_in_or_out_and_a_star_marks_the_reference(listed):
+    listed.pflrm.photos[0].enabled = False
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert layout.record["properties"].count("enabled") == 3
+    signs = [icon for icon in layout.record["icons"] if icon in ("SOLO_ON", "CHECKBOX_HLT", "CHECKBOX_DEHLT")]
+    assert signs == ["CHECKBOX_DEHLT", "SOLO_ON", "CHECKBOX_HLT"]
+
+
+def test_long_names_differ_where_a_camera_counts(listed):
+    names = ("PXL_20210526_021804355", "PXL_20210526_021824030", "left")
+    for photo, name in zip(listed.pflrm.photos, names, strict=True):
+        photo.name = name
+    words = drawn(panel.PFLRM_PT_main.draw).record["words"]
+    shown = [word for word in words if word.endswith(("4355", "4030", "left"))]
+    assert shown == ["…26_021804355", "…26_021824030", "left"]
+
+
 def test_each_photo_tells_what_was_found_in_it(listed, monkeypatch):
     path = listed.pflrm.photos[1].filepath
     states = {
@@ -306,11 +324,31 @@ def test_a_result_that_waits_for_object_mode_says_so(listed, monkeypatch, result
     assert "pflrm.cancel" in layout.record["operators"]
 
 
-def test_an_error_is_said_with_its_remedy_and_a_report(listed, monkeypatch):
-    monkeypatch.setattr(session.state, "notice", session.Notice("ERROR", "The device is full.", "Use Draft."))
+@pytest.mark.parametrize(("kind", "report"), [("memory", True), ("input", False), ("cancelled", False)])
+def test_a_failure_is_said_with_its_remedy_and_a_report_if_that_can_help(listed, monkeypatch, kind, report):
+    notice = session.Notice.of(PflrmError(kind, "It is full.", "Use Draft."))
+    monkeypatch.setattr(session.state, "notice", notice)
     layout = drawn(panel.PFLRM_PT_main.draw)
-    assert "The device is full. Use Draft." in layout.words()
-    assert "pflrm.copy_report" in layout.record["operators"]
+    assert "It is full. Use Draft." in layout.words()
+    assert ("pflrm.copy_report" in layout.record["operators"]) == report
+
+
+def test_what_hides_a_result_can_be_hidden_until_it_is(found, monkeypatch, result_file):
+    bpy.ops.mesh.primitive_cube_add(size=9.0)
+    found.pflrm_result = bpy.data.collections[
+        scenes.apply_result(found, scenes.load_result(result_file), "Robot").collection
+    ]
+    notice = session.Notice("INFO", "It is ready.", collection=found.pflrm_result.name, cover="Cube")
+    monkeypatch.setattr(session.state, "notice", notice)
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert "It stands inside Cube" in layout.words()
+    assert "Hide Cube" in layout.record["labels"]
+    assert bpy.ops.pflrm.uncover() == {"FINISHED"}
+    bpy.context.view_layer.update()
+    assert bpy.data.objects["Cube"].hide_render
+    assert "pflrm.uncover" not in drawn(panel.PFLRM_PT_main.draw).record["operators"]
+    with pytest.raises(RuntimeError, match="Nothing covers the result"):
+        bpy.ops.pflrm.uncover()
 
 
 def test_word_of_a_result_goes_with_it(found, monkeypatch, result_file):

@@ -36,7 +36,9 @@ def test_a_thumbnail_of_a_missing_photo_is_none(extension, tmp_path):
 
 def test_sentences_are_broken_to_the_panels_width(extension):
     lines: list[tuple[str, str]] = []
-    column = SimpleNamespace(label=lambda text, icon, translate: lines.append((text, icon)))
+    column = SimpleNamespace(
+        label=lambda text, icon, translate: lines.append((text, icon)), separator=lambda factor: None
+    )
     layout = SimpleNamespace(column=lambda align: column)
     preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=1.0))
     context = SimpleNamespace(region=SimpleNamespace(width=300), preferences=preferences)

@@ -41,6 +41,7 @@ _OPERATORS = {
     "Remove Photo": "Foto entfernen",
     "Set as Reference": "Als Referenz festlegen",
     "Show Colours": "Farben zeigen",
+    "Hide What Covers the Result": "Verbergen, was das Ergebnis verdeckt",
     "Show Photo": "Foto zeigen",
     "Show This Result Alone": "Nur dieses Ergebnis zeigen",
     "Tip Forwards": "Nach vorn kippen",
@@ -88,6 +89,7 @@ _WORDS = {
     "Photo": "Foto",
     "Photo Opacity": "Deckkraft der Fotos",
     "Photos": "Fotos",
+    "Photos ({count})": "Fotos ({count})",
     "Photos of an Object (PF-LRM)": "Fotos eines Objekts (PF-LRM)",
     "Place At": "Aufstellen am",
     "Points": "Punkte",
@@ -234,6 +236,9 @@ _TOOLTIPS = {
     "points of cameras that are right lie on one another":
         "Die Oberfläche, die das Netzwerk in jedem Foto sieht, als Punkte zeigen: grün, wo es sicher ist, rot, wo "
         "nicht. Die Punkte richtiger Kameras liegen aufeinander",
+    "Hide the objects that this result stands inside, in the viewport and in renders. Nothing is deleted":
+        "Die Objekte verbergen, in denen dieses Ergebnis steht, im Ansichtsfenster und beim Rendern. Nichts wird "
+        "gelöscht",
     "Show this result and hide the other ones, in the viewport and in renders":
         "Dieses Ergebnis zeigen und die anderen verbergen, im Ansichtsfenster und beim Rendern",
     "Show where the object was found in this photo, and how its lens is known":
@@ -267,7 +272,8 @@ _TOOLTIPS = {
     "Use the painted mask of this photo from the next run on. It is written to a new file beside the .blend":
         "Die gemalte Maske dieses Fotos ab dem nächsten Lauf verwenden. Sie wird in eine neue Datei neben der .blend "
         "geschrieben",
-    "Use this photo in the next run": "Dieses Foto im nächsten Lauf verwenden",
+    "Use this photo in the next run. The first one in use is the reference, with a star":
+        "Dieses Foto im nächsten Lauf verwenden. Das erste verwendete ist die Referenz, mit Stern",
     "All that PF-LRM can do: with its photos, its runs and its results":
         "Alles, was PF-LRM kann: mit seinen Fotos, Läufen und Ergebnissen",
     "What can be done with the whole list": "Was sich mit der ganzen Liste tun lässt",
@@ -305,8 +311,9 @@ _SENTENCES = {
     "Drop 2–{most} photos of one object here.": "2–{most} Fotos eines Objekts hierher ziehen.",
     "Frames {first} to {last} show the photos' cameras": "Die Bilder {first} bis {last} zeigen die Kameras der Fotos",
     "It has not been looked at yet": "Noch nicht betrachtet",
-    "It stands inside {name}, which hides it: delete or hide {name}.":
-        "Es steht in {name} und ist davon verdeckt: {name} löschen oder verbergen.",
+    "Hide {name}": "{name} verbergen",
+    "It stands inside {name}, which hides it.": "Es steht in {name} und ist davon verdeckt.",
+    "Nothing covers the result": "Nichts verdeckt das Ergebnis",
     "No Python with torch was found for the reconstruction.": "Kein Python mit torch für die Rekonstruktion gefunden.",
     "No mask is being painted": "Es wird keine Maske gemalt",
     "No mask of {name} is being painted": "Es wird keine Maske von {name} gemalt",
