@@ -60,11 +60,15 @@ def find(named: str = "", versions: Collection[tuple[int, int]] = VERSIONS) -> B
             remedy = f"Name a Python {wanted} with venv and pip."
             raise PflrmError("runtime", f"The Python {named} cannot be used to set up: {found}.", remedy)
         return found
+    refused: dict[Path, str] = {}
     for python in _candidates(versions):
-        if isinstance(found := _examine(python, versions), Base):
+        found = _examine(python, versions)
+        if isinstance(found, Base):
             return found
-    message = f"No Python {wanted} was found to set up with."
-    raise PflrmError("runtime", message, "Install one from python.org, or name one in the preferences of PF-LRM.")
+        refused.setdefault(python.resolve(), f"The Python {python} cannot be used to set up: {found}.")
+    message = " ".join([f"No Python {wanted} was found to set up with.", *refused.values()])
+    remedy = "Install one from python.org, and choose it under Set Up With in the preferences of PF-LRM."
+    raise PflrmError("runtime", message, remedy)
 
 
 def _candidates(versions: Collection[tuple[int, int]]) -> Iterator[Path]:

@@ -40,6 +40,7 @@ def older_torch(here: Machine) -> str:
 def check(here: Machine) -> None:
     """Begin to find out what the interpreter offers, and whether the weights are whole; the answers come later."""
     _found.pop(_key(here), None)
+    _plans.clear()  # a Python to set up with may have been installed meanwhile
     _weights.pop(here.weights, None)
     _reports[_key(here)] = None
     _ask(lambda: _check(here))

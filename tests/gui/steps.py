@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ensurepip
+import shutil
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -22,6 +24,12 @@ RUN_SECONDS = 600.0
 _SIDEBAR = """
 area = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
 region = next(region for region in area.regions if region.type == "UI")
+"""
+_NO_TORCH = f"""
+        os.environ.pop("PFLRM_PYTHON", None)
+        parts = __import__("{MODULE}.pflrm_blender", fromlist=["runtime"])
+        parts.runtime._has_torch = lambda interpreter: False
+        parts.environment.forget()
 """
 SLIDE_SECONDS = 0.8  # in which the sidebar slides in
 _ADD_PHOTOS = "p"  # the underlined letter of the menu's entry
@@ -47,15 +55,34 @@ def take_runtime_away(window: Window) -> None:
         archive.extractall(window.folder / "pip")
     window.run(f"""
         import os, pathlib, subprocess, sys
-        os.environ.pop("PFLRM_PYTHON", None)
         base = pathlib.Path("{window.inside}/base")
         subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(base)], check=True)
         (next(base.glob("lib/python3*/site-packages")) / "pip.pth").write_text("{window.inside}/pip")
-        parts = __import__("{MODULE}.pflrm_blender", fromlist=["runtime"])
-        parts.runtime._has_torch = lambda interpreter: False
-        parts.environment.forget()
         sys.executable = str(base / "bin" / "python")
+        {_NO_TORCH}
     """)
+
+
+def lend_python(window: Window) -> tuple[int, int]:
+    """Put the Python of the tests onto Blender's search path, as a user installs one; returns its version.
+
+    Its libraries are named to the system by a variable, as it lies elsewhere than where it was made for.
+    """
+    version = sys.version_info[:2]
+    name, source, target = "python{}.{}".format(*version), Path(sys.base_prefix), window.folder / "python"
+    skipped = shutil.ignore_patterns("site-packages", "dist-packages", "test", "config-*", "__pycache__")
+    (target / "bin").mkdir(parents=True)
+    shutil.copy(source / "bin" / name, target / "bin" / name)
+    shutil.copytree(source / "lib" / name, target / "lib" / name, ignore=skipped)
+    for library in (source / "lib").glob(f"lib{name}.so*"):
+        shutil.copy(library, target / "lib")
+    window.run(f"""
+        import os
+        os.environ["PATH"] = "{window.inside}/python/bin:" + os.environ["PATH"]
+        os.environ["LD_LIBRARY_PATH"] = "{window.inside}/python/lib"
+        {_NO_TORCH}
+    """)
+    return version
 
 
 def open_tab(window: Window) -> None:

@@ -40,6 +40,17 @@ def test_one_on_the_search_path_where_blenders_will_not_do(elsewhere):
     assert bases.find().python == wanted
 
 
+def test_where_none_will_do_it_says_why_of_each(elsewhere):
+    python(elsewhere, "python3.13", version=[3, 13], venv=False)
+    (elsewhere / "python3").symlink_to(sys.executable)
+    with pytest.raises(PflrmError, match=r"No Python 3\.11/3\.12/3\.13 was found") as caught:
+        bases.find()
+    assert f"{sys.executable} cannot be used to set up: it is Python 3.14." in caught.value.message
+    assert f"{elsewhere / 'python3.13'} cannot be used to set up: it has no module venv." in caught.value.message
+    assert caught.value.message.count("it is Python 3.14") == 1
+    assert "Set Up With" in caught.value.remedy
+
+
 def test_a_blender_that_is_its_own_python_is_not_started(elsewhere, monkeypatch, tmp_path):
     blender = tmp_path / "blender-5"
     blender.write_text(f"#!/bin/sh\ntouch {tmp_path / 'window'}\n")

@@ -290,6 +290,54 @@ class TestPlace:
         assert (goal / "thesis.txt").read_text() == "years of work"
 
 
+class TestUpgrade:
+    """An environment that an earlier version of this extension has really built, when a newer one comes."""
+
+    OLDER = "2.0.1"
+
+    @pytest.fixture
+    def older(self, tmp_path, monkeypatch):
+        shelf = tmp_path / "older"
+        (tmp_path / "older.txt").write_text(
+            wheels.lock(wheels.make_torch(shelf, self.OLDER), wheels.make_others(shelf))
+        )
+        with monkeypatch.context() as then:
+            then.setattr(install, "LOCK", tmp_path / "older.txt")
+            return build(offline(tmp_path, shelf)).plan.goal
+
+    def torch_in(self, goal):
+        """The version of torch that a run would get, which has to compute."""
+        report = runtime.check(runtime.find_interpreter("", goal))
+        assert report.usable
+        return report.packages["torch"]
+
+    @pytest.mark.parametrize("fault", ["a torch that does not load", "a missing wheel", "cancelled"])
+    def test_one_that_fails_leaves_the_older_one_at_work(self, tmp_path, shelf, older, fault):
+        installation = install.Installation(offline(tmp_path, shelf), "9.9.9")
+        if fault == "cancelled":
+            installation.end(keep_downloads=False)
+        elif fault == "a missing wheel":
+            next(shelf.glob("torch-*")).unlink()
+        else:
+            torch = wheels.make_torch(shelf, variants.TORCH, "raise OSError('libc10.so: wrong ELF class')")
+            install.LOCK.write_text(wheels.lock(torch, next(shelf.glob("others-*"))))
+        with pytest.raises(PflrmError):
+            installation.build()
+        assert self.torch_in(older) == self.OLDER
+        assert plan.older_torch(runtime.interpreter_in(older), older) == self.OLDER  # and is offered again
+        assert not install.beside(older, "partial").exists()
+
+    def test_one_that_works_takes_its_place(self, tmp_path, shelf, older):
+        installation = install.Installation(offline(tmp_path, shelf), "9.9.9")
+        installation.build()
+        assert self.torch_in(older) == self.OLDER  # up to the last moment
+        installation.take_effect()
+        assert self.torch_in(older) == variants.TORCH
+        assert plan.older_torch(runtime.interpreter_in(older), older) == ""
+        install.clean(older)
+        assert neighbours(older) == ["runtime", "runtime.lock", "runtime.log"]
+
+
 class TestPlan:
     def test_a_folder_of_wheels_decides_on_torch_and_python(self, tmp_path):
         (tmp_path / "torch-2.13.0+cpu-cp313-cp313-linux_x86_64.whl").write_bytes(b"0" * 1000)

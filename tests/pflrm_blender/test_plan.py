@@ -37,6 +37,20 @@ def test_a_record_in_another_form(tmp_path, record):
     assert plan.older_torch(python, goal) == ""
 
 
+def test_a_check_looks_again_for_a_python_to_set_up_with(tmp_path, monkeypatch):
+    """One may have been installed because the panel has asked for it."""
+    answers = ["none", "one"]
+    monkeypatch.setattr(plan, "make", lambda wishes: answers.pop(0))
+    wishes = plan.Wishes(tmp_path / "runtime")
+    environment.forget()
+    for expected in ("none", "one"):
+        environment.planned(wishes)
+        for thread in environment._threads:
+            thread.join(10)
+        assert environment.planned(wishes) == expected
+        environment.check(Machine(tmp_path / "runtime"))
+
+
 def test_the_panels_come_to_know_it(tmp_path):
     here = Machine(tmp_path / "runtime")
     wheels.make_environment(here.managed, "2.12.1")

@@ -132,8 +132,8 @@ _REMEDIES = {
         "Andere Fenster von Blender schließen und noch einmal einrichten.",
     "If your network has a certificate of its own, name its file in the environment variable PIP_CERT.":
         "Hat das Netzwerk ein eigenes Zertifikat, dessen Datei in der Umgebungsvariablen PIP_CERT nennen.",
-    "Install one from python.org, or name one in the preferences of PF-LRM.":
-        "Eines von python.org installieren, oder in den Einstellungen von PF-LRM eines nennen.",
+    "Install one from python.org, and choose it under Set Up With in the preferences of PF-LRM.":
+        "Eines von python.org installieren und in den Einstellungen von PF-LRM unter „Einrichten mit“ wählen.",
     "Look at the log, and copy the report for an issue.":
         "Das Protokoll ansehen, und den Bericht für eine Meldung kopieren.",
     "Look at the log; another variant may work.":
