@@ -36,6 +36,21 @@ def localized(words: str, look_up: Callable[[str], str] = rpt_) -> str:
     return _localized(words, look_up) or look_up(words)
 
 
+def names(message: str, file: str) -> bool:
+    """Whether a message is about a file, and not about one whose name ends like it."""
+    return re.search(rf"(?<![\w.-]){re.escape(file)}(?!\w)", message) is not None
+
+
+def joined(messages: Iterable[str], files: Iterable[str]) -> list[str]:
+    """The messages, those that say the same of several files as one."""
+    known, said = list(files), dict[tuple[str, str], list[str]]()  # the files by what stands before and after them
+    for message in messages:
+        named = [file for file in known if names(message, file)]
+        before, file, after = message.partition(named[0]) if len(named) == 1 else (message, "", "")
+        said.setdefault((before, after), []).append(file)
+    return [f"{before}{', '.join(dict.fromkeys(named))}{after}" for (before, after), named in said.items()]
+
+
 def _localized(words: str, look_up: Callable[[str], str]) -> str | None:
     """None where the words are not known."""
     for end in re.finditer(r"\. ", words):

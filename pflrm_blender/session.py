@@ -9,9 +9,7 @@ gone by then is discarded, in words.
 from __future__ import annotations
 
 import math
-import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +21,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from . import history, job, results, showing
 from .errors import PflrmError
 from .properties import MOST_OFFERED, MOST_PHOTOS, machine, path_of, photos_in_use
+from .sentences import joined, names
 
 if TYPE_CHECKING:  # slow to import, and Blender's start does without them
     from concurrent.futures import Future
@@ -300,7 +299,7 @@ def _deliver(run: Run) -> None:
 
 
 def _notice_for(run: Run, scene: bpy.types.Scene, result: results.Result) -> Notice:
-    warnings = _joined(result.warnings, [Path(photo).name for photo in run.request["photos"]])
+    warnings = joined(result.warnings, [Path(photo).name for photo in run.request["photos"]])
     other = showing.in_same_place(scene, bpy.data.collections[result.collection])
     if other is not None:
         words = rpt_("{name} stands in the same place: the History shows one alone, or both side by side.")
@@ -314,29 +313,14 @@ def _notice_for(run: Run, scene: bpy.types.Scene, result: results.Result) -> Not
     return Notice(level, ready, "\n".join(warnings), collection=result.collection, cover="".join(covers[:1]))
 
 
-def _joined(warnings: Sequence[str], files: Sequence[str]) -> list[str]:
-    """The warnings, those that say the same of several files in one sentence."""
-    named_in: dict[tuple[str, str], list[str]] = {}  # by what stands before and after the file
-    for warning in warnings:
-        named = [file for file in files if _names(warning, file)]
-        before, file, after = warning.partition(named[0]) if len(named) == 1 else (warning, "", "")
-        named_in.setdefault((before, after), []).append(file)
-    return [f"{before}{', '.join(named)}{after}" for (before, after), named in named_in.items()]
-
-
 def _fail(run: Run, error: PflrmError) -> None:
     scene, message = _scene_of(run), error.message
-    named = [photo for photo in (scene.pflrm.photos if scene else ()) if _names(message, path_of(photo).name)]
+    named = [photo for photo in (scene.pflrm.photos if scene else ()) if names(message, path_of(photo).name)]
     for photo in named:
         message = message.replace(str(path_of(photo)), path_of(photo).name)  # the panel is narrow
     for photo in named:
         photo.problem = f"{message} {error.remedy}".strip()
     _end(Notice.of(error, message))
-
-
-def _names(message: str, file: str) -> bool:
-    """Whether a message is about a file, and not about one whose name ends like it."""
-    return re.search(rf"(?<![\w.-]){re.escape(file)}(?!\w)", message) is not None
 
 
 def _end(notice: Notice) -> None:

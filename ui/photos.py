@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_n as n_
 
 from ..pflrm_blender import inspection, masks
 from ..pflrm_blender.properties import MOST_OFFERED, MOST_PHOTOS, path_of
+from ..pflrm_blender.sentences import joined
 from . import thumbnails
 from .text import CHARACTER, paragraph
 
@@ -124,9 +125,9 @@ def _draw_words(layout: bpy.types.UILayout, context: bpy.types.Context, looks: l
     elif used > MOST_PHOTOS:
         words = iface_("Of {count} photos the run uses the reference and the {others} that differ most.")
         paragraph(layout, context, words.format(count=used, others=MOST_PHOTOS - 1), "INFO")
-    for look in looks:
-        if look.problem:
-            paragraph(layout, context, look.problem, "ERROR")
+    problems = [look.problem for look in looks if look.problem]
+    for problem in joined(problems, [path_of(look.photo).name for look in looks]):
+        paragraph(layout, context, problem, "ERROR")
     if any(look.photo.enabled and look.icon == _DOUBT for look in looks):
         words = n_("There the object is hard to tell from its background, or cut off at the edge: look at the mask.")
         paragraph(layout, context, words, _DOUBT)

@@ -32,10 +32,6 @@ area = next(area for area in bpy.context.window_manager.windows[0].screen.areas 
 area.spaces.active.region_3d.view_camera_zoom = 2
 area.spaces.active.region_3d.view_camera_offset = (0, 0)
 """
-_LOOKED_AT = (
-    f"all(__import__('{steps.MODULE}.pflrm_blender.inspection', fromlist=['state_of']).state_of(photo) "
-    "for photo in bpy.context.scene.pflrm.photos)"
-)
 # Its buttons are below what a small screen shows.
 _OVERLAY = """
 shown = bpy.context.scene.pflrm_overlay
@@ -85,7 +81,7 @@ def walk(window: Window, camera: Camera, archive: Path) -> None:
     window.drop([window.put(photo, "Robot") for photo in steps.PHOTOS], *PLACE)
     camera.take("2-drop", PANEL)
     steps.choose_photos(window, len(steps.PHOTOS))
-    window.wait_for(_LOOKED_AT)
+    window.wait_for(steps.LOOKED_AT)
     camera.take("3-photos", PANEL)
     window.run("bpy.context.scene.pflrm.quality = 'draft'")
     window.press("pflrm.reconstruct(")

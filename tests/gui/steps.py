@@ -15,6 +15,10 @@ from pflrm.tests.gui.window import VIEWPORT, Window
 
 MODULE = "bl_ext.user_default.pflrm"
 STATE = f"__import__('{MODULE}.pflrm_blender.session', fromlist=['state']).state"
+LOOKED_AT = (
+    f"all(__import__('{MODULE}.pflrm_blender.inspection', fromlist=['state_of']).state_of(photo) "
+    "for photo in bpy.context.scene.pflrm.photos)"
+)
 PHOTOS = [
     Path(__file__).resolve().parents[2] / "demo" / "photos" / f"robot_{side}.png"
     for side in ("front", "left", "back", "right")

@@ -1,4 +1,4 @@
-"""Blender's search finds the buttons, and a German Blender finds the German words."""
+"""Blender's search finds the buttons, copied paths become photos, and a German Blender finds the German words."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ print(json.dumps([one for one, own in zip(found, ours) if one != own]))
 """
 F3 = "69"  # the number of the key: asked for its name, xdotool may press Alt with it
 TYPE_SECONDS = 1.0  # until the search has found
+POPUP_SECONDS = 1.5  # until the panel of a mask is drawn
 
 
 @pytest.mark.timeout(300)
@@ -50,6 +51,25 @@ def test_the_search_starts_a_run_and_cancels_it(window: Window, tmp_path):
     window.wait_for(f"{steps.STATE}.run is not None")
     search(window, "Cancel Run")
     window.wait_for(f"{steps.STATE}.run is None")
+
+
+@pytest.mark.timeout(300)
+def test_copied_paths_become_photos_whose_masks_can_be_seen(window: Window, tmp_path):
+    window.run("bpy.context.scene.pflrm.photos.clear()")
+    plain, quoted, address = (window.put(photo, "Copied") for photo in steps.PHOTOS[:3])
+    text = f'{plain}\n"{quoted}"\nfile://{address}\n'
+    window.run(f"bpy.context.window_manager.clipboard = {text!r}")
+    search(window, "Paste Photos")
+    names = ["robot_front", "robot_left", "robot_back"]
+    window.wait_for(f"[photo.name for photo in bpy.context.scene.pflrm.photos] == {names}")
+    window.wait_for(steps.LOOKED_AT)
+    without = window.pixels(*window.sidebar())
+    window.press("pflrm.mask_preview(")
+    time.sleep(POPUP_SECONDS)
+    window.screenshot(tmp_path / "preview.png")  # to look at
+    shown = window.pixels(*window.sidebar())
+    assert sum(one != other for one, other in zip(shown, without, strict=True)) > len(without) / 8
+    window.pointer("key", "Escape")
 
 
 def search(window: Window, words: str) -> None:

@@ -137,13 +137,15 @@ class Window:
         left, bottom, width, height = map(int, self.run(_SIDEBAR).split())
         return left, SIZE[1] - bottom - height, width, height
 
-    def press(self, button: str) -> None:
+    def press(self, button: str, at: float = BUTTON_COLUMN) -> None:
         """Click a button of the PF-LRM panel with the real pointer; it is named by its operator.
 
         Blender does not tell where its buttons are, but Ctrl+C over one copies its operator to the clipboard.
+
+        :param at: the share of the sidebar's width where the button is.
         """
         left, top, width, height = self.sidebar()
-        column = str(int(left + BUTTON_COLUMN * width))
+        column = str(int(left + at * width))
         self.run("bpy.context.window_manager.clipboard = ' '")
         for row in range(top, top + height, BUTTON_STEP):
             self.pointer("mousemove", column, str(row), "sleep", str(HOVER_SECONDS), "key", "ctrl+c")

@@ -268,6 +268,14 @@ def test_each_photo_tells_what_was_found_in_it(listed, monkeypatch):
     assert "cut off at the edge" in words
 
 
+def test_what_is_wrong_with_several_photos_is_said_once(listed, monkeypatch):
+    said = {"front": "No object was found in front.png.", "left": "left.png is empty (0 bytes).",
+            "back": "No object was found in back.png."}  # fmt: skip
+    monkeypatch.setattr(inspection, "state_of", lambda photo: inspection.PhotoState(problem=said[photo.name]))
+    words = drawn(panel.PFLRM_PT_main.draw).words()
+    assert "No object was found in front.png, back.png. left.png is empty (0 bytes)." in words
+
+
 def test_the_mask_of_a_photo_can_be_seen_and_painted(listed, monkeypatch):
     state = inspection.PhotoState(width=64, height=48, focal_35mm=27.0, origin="automatic", share=0.2, sure=False)
     monkeypatch.setattr(inspection, "state_of", lambda photo: state)
