@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import EnumProperty, StringProperty
 
 from ..pflrm_blender import arranging, history, results, session, showing
@@ -40,11 +41,15 @@ class PFLRM_OT_turn_result(_OnRoot):
     axis: EnumProperty(
         name="Axis",
         items=[
-            ("X", "X", "Tip it forwards or backwards"),
-            ("Y", "Y", "Tip it to the side"),
-            ("Z", "Z", "Turn it on the floor"),
+            ("X", "X", "Tip the object and its cameras forwards by a quarter, about the world's X"),
+            ("Y", "Y", "Tip the object and its cameras sideways by a quarter, about the world's Y"),
+            ("Z", "Z", "Turn the object and its cameras on the floor by a quarter, about the world's Z"),
         ],
     )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        return tip_(properties.rna_type.properties["axis"].enum_items[properties.axis].description)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         result = current_result(context.scene)

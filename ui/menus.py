@@ -24,8 +24,6 @@ class PFLRM_MT_photo(bpy.types.Menu):
         index = list(context.scene.pflrm.photos).index(photo)
         last = len(context.scene.pflrm.photos) - 1
         layout = self.layout
-        layout.prop(photo, "enabled")
-        layout.separator()
         row = layout.row()
         row.enabled = index > 0
         row.operator("pflrm.photo_reference", icon="SOLO_ON").index = index
@@ -68,14 +66,6 @@ class PFLRM_MT_result(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        for axis, label in (
-            ("X", n_("Tip Forwards", "Operator")),
-            ("Y", n_("Tip Sideways", "Operator")),
-            ("Z", n_("Turn on the Floor", "Operator")),
-        ):
-            layout.operator("pflrm.turn_result", text=label, icon="LOOP_FORWARDS").axis = axis
-        layout.operator("pflrm.drop_to_floor", icon="TRIA_DOWN_BAR")
-        layout.separator()
         layout.operator("pflrm.show_alone", icon="HIDE_OFF")
         layout.operator("pflrm.result_delete", icon="TRASH")
 

@@ -57,7 +57,9 @@ def _draw_options(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     column.prop(properties, "size")
     addon = context.preferences.addons.get(ROOT_PACKAGE)
     if addon is not None:
-        body.prop(addon.preferences, "device")
+        column = body.column()
+        column.prop(addon.preferences, "device")
+        setup.draw_device(column)
     if properties.photos:
         column = body.column()
         column.label(text="Masks", icon="MOD_MASK")
@@ -153,9 +155,19 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     _draw_overlay(body, scene, result)
     body.prop(scene, "pflrm_photo_opacity", slider=True)
     body.prop(scene, "pflrm_result_size")
+    _draw_turns(body)
     column = body.column(align=True)
     column.operator("pflrm.match_render_size", icon="OUTPUT")
     column.operator("pflrm.camera_markers", icon="MARKER_HLT")
+
+
+def _draw_turns(layout: bpy.types.UILayout) -> None:
+    """Which way is up, by one click."""
+    row = layout.row(align=True)
+    row.label(text="Turn")
+    for axis in "XYZ":
+        row.operator("pflrm.turn_result", text=axis, icon="LOOP_FORWARDS", translate=False).axis = axis
+    row.operator("pflrm.drop_to_floor", text="", icon="TRIA_DOWN_BAR")
 
 
 def _draw_overlay(layout: bpy.types.UILayout, scene: bpy.types.Scene, result: bpy.types.Collection) -> None:

@@ -129,7 +129,7 @@ def _draw_words(layout: bpy.types.UILayout, context: bpy.types.Context, looks: l
     for problem in joined(problems, [path_of(look.photo).name for look in looks]):
         paragraph(layout, context, problem, "ERROR")
     if any(look.photo.enabled and look.icon == _DOUBT for look in looks):
-        words = n_("There the object is hard to tell from its background, or cut off at the edge: look at the mask.")
+        words = n_("The object is hard to tell from its background, or cut off at the edge: click the question mark.")
         paragraph(layout, context, words, _DOUBT)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
@@ -74,6 +75,26 @@ def _draw_older(layout: bpy.types.UILayout, context: bpy.types.Context, older: s
     """The environment is one of an earlier version of this extension. It works; nobody has to replace it."""
     words = iface_("PyTorch {there} is set up; this version of PF-LRM was made for {wanted}.")
     paragraph(layout, context, words.format(there=older, wanted=variants.TORCH), "INFO")
+
+
+def draw_device(layout: bpy.types.UILayout) -> None:
+    """The name and memory of the device that a run would use; the environment is asked for it once."""
+    here = machine()
+    report = environment.report(here)
+    if report is None:
+        if isinstance(environment.find(here), Path) and not environment.busy():
+            environment.check(here)
+            setting_up.redraw_when_answered()
+        return
+    device = next((device for device in report.devices if here.device in ("auto", device["kind"])), None)
+    if device is not None:
+        row = layout.row()
+        row.alignment = "RIGHT"
+        memory = f", {device['memory'] / 2**30:.1f} GiB" if device["memory"] else ""
+        row.label(text=f"{device['name']}{memory}", translate=False)
+    elif report.usable:
+        words = iface_("This machine's torch has no device {0}.").format(here.device)
+        layout.label(text=words, icon="ERROR", translate=False)
 
 
 def draw_doctor(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -4,6 +4,7 @@ and icons: a name that Blender does not have fails here and not on an artist's s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ from pflrm.pflrm_blender import (
 )
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
+from pflrm.pflrm_blender.properties import machine
 from pflrm.ui import mask, menus, panel, setup
 
 
@@ -377,6 +379,38 @@ def test_a_result_shows_cameras_and_confidence(found, result_file):
     assert layout.record["operators"].count("pflrm.look_through") == 3
     assert {"pflrm_photo_opacity", "pflrm_result_size"} <= set(layout.record["properties"])
     assert {"outlines", "errors", "points"} <= set(layout.record["properties"])
+
+
+def test_which_way_is_up_is_a_click_away(found, result_file):
+    result = scenes.apply_result(found, scenes.load_result(result_file), "Robot")
+    found.pflrm_result = bpy.data.collections[result.collection]
+    layout = drawn(panel.PFLRM_PT_main.draw)
+    assert [label for label in layout.record["labels"] if label in ("X", "Y", "Z")] == ["X", "Y", "Z"]
+    assert "pflrm.drop_to_floor" in layout.record["operators"]
+
+
+@pytest.mark.parametrize(("device", "words"), [
+    ("auto", "RTX 4090, 24.0 GiB"), ("cpu", "x86_64"), ("mps", "This machine's torch has no device mps."),
+])  # fmt: skip
+def test_the_options_tell_the_device_and_its_memory(found, monkeypatch, device, words):
+    devices = ({"kind": "cuda", "name": "RTX 4090", "memory": 24 * 2**30},
+               {"kind": "cpu", "name": "x86_64", "memory": None})  # fmt: skip
+    report = runtime.RuntimeReport(Path("/usr/bin/python3"), "3.11", devices=devices)
+    monkeypatch.setattr(environment, "report", lambda here: report)
+    monkeypatch.setattr(setup, "machine", lambda: replace(machine(), device=device))
+    layout = Recorder()
+    setup.draw_device(layout)
+    assert layout.record["words"] == [words]
+
+
+def test_the_environment_is_asked_for_its_devices_once(found, monkeypatch):
+    asked: list[object] = []
+    monkeypatch.setattr(environment, "report", lambda here: None)
+    monkeypatch.setattr(environment, "busy", lambda: bool(asked))
+    monkeypatch.setattr(environment, "check", asked.append)
+    for _ in range(3):
+        setup.draw_device(Recorder())
+    assert len(asked) == 1
 
 
 def test_the_history_lists_results_newest_first(found, result_file):

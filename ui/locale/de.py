@@ -44,10 +44,7 @@ _OPERATORS = {
     "Hide What Covers the Result": "Verbergen, was das Ergebnis verdeckt",
     "Show Photo": "Foto zeigen",
     "Show This Result Alone": "Nur dieses Ergebnis zeigen",
-    "Tip Forwards": "Nach vorn kippen",
-    "Tip Sideways": "Zur Seite kippen",
     "Turn Result": "Ergebnis drehen",
-    "Turn on the Floor": "Auf dem Boden drehen",
     "Use Edited Mask": "Bearbeitete Maske verwenden",
     "Use These Options Again": "Diese Optionen wieder verwenden",
 }
@@ -90,6 +87,7 @@ _WORDS = {
     "Photo Opacity": "Deckkraft der Fotos",
     "Photos": "Fotos",
     "Photos ({count})": "Fotos ({count})",
+    "Turn": "Drehen",
     "Photos of an Object (PF-LRM)": "Fotos eines Objekts (PF-LRM)",
     "Place At": "Aufstellen am",
     "Points": "Punkte",
@@ -261,11 +259,14 @@ _TOOLTIPS = {
     "The graphics processor of a Mac": "Der Grafikprozessor eines Macs",
     "The photo's file": "Die Datei des Fotos",
     "The result whose cameras are listed here": "Das Ergebnis, dessen Kameras hier stehen",
-    "Tip it forwards or backwards": "Nach vorn oder hinten kippen",
-    "Tip it to the side": "Zur Seite kippen",
+    "Tip the object and its cameras forwards by a quarter, about the world's X":
+        "Das Objekt und seine Kameras um eine Vierteldrehung nach vorn kippen, um X der Welt",
+    "Tip the object and its cameras sideways by a quarter, about the world's Y":
+        "Das Objekt und seine Kameras um eine Vierteldrehung zur Seite kippen, um Y der Welt",
     "Towards the beginning": "Zum Anfang hin",
     "Towards the end": "Zum Ende hin",
-    "Turn it on the floor": "Auf dem Boden drehen",
+    "Turn the object and its cameras on the floor by a quarter, about the world's Z":
+        "Das Objekt und seine Kameras um eine Vierteldrehung auf dem Boden drehen, um Z der Welt",
     "Turn the object and its cameras by a quarter about an axis of the world, if another side should be up":
         "Das Objekt und seine Kameras um ein Viertel um eine Achse der Welt drehen, wenn eine andere Seite oben sein "
         "soll",
@@ -368,8 +369,8 @@ _SENTENCES = {
         "Es gibt keinen Pinsel: zuerst einen im Bildeditor wählen",
     "There is no other result to compare with": "Es gibt kein anderes Ergebnis zum Vergleichen",
     "There is no result in this scene": "In dieser Szene gibt es kein Ergebnis",
-    "There the object is hard to tell from its background, or cut off at the edge: look at the mask.":
-        "Dort ist das Objekt kaum vom Hintergrund zu unterscheiden oder am Rand abgeschnitten: Die Maske prüfen.",
+    "The object is hard to tell from its background, or cut off at the edge: click the question mark.":
+        "Das Objekt ist kaum vom Hintergrund zu unterscheiden oder am Rand abgeschnitten: Fragezeichen anklicken.",
     "Wait for it, or cancel it.": "Warten oder abbrechen.",
     "Waiting for its turn: {count} in the queue": "Wartet: {count} in der Warteschlange",
     "{count} photos are in use, but {most} are the most.":
