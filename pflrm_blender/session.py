@@ -304,9 +304,6 @@ def _notice_for(run: Run, scene: bpy.types.Scene, result: results.Result) -> Not
     if other is not None:
         words = rpt_("{name} stands in the same place: the History shows one alone, or both side by side.")
         warnings.append(words.format(name=other.name))
-    if scene.camera is not None and scene.camera.name not in result.cameras:
-        words = rpt_("The scene keeps its camera {name}; click a photo's camera to look through it.")
-        warnings.append(words.format(name=scene.camera.name))
     level = "WARNING" if result.warnings else "INFO"
     ready = rpt_("{name} is ready.").format(name=result.collection)
     covers = [cover.name for cover in showing.covers_of(scene, bpy.data.collections[result.collection])]

@@ -64,7 +64,7 @@ def main() -> None:
             steps.drop_photos(window)
             print_gaps(window)
             print_cancel(window)
-        print("clicks from the drop to the mesh: 2 (the entry of Blender's drop menu, Reconstruct)")
+        print("clicks from the drop to the mesh: 2 (the entry of Blender's drop menu, Reconstruct), 3 with Hide Cube")
         print_start(root, archive)
 
 

@@ -74,8 +74,6 @@ def walk(window: Window, camera: Camera, archive: Path) -> None:
     window.drop([window.put(archive)])
     camera.take("1-install", DIALOGUE)
     steps.agree_to_install(window)
-    window.key("x", "Return")  # the default cube, which is selected
-    window.wait_for("'Cube' not in bpy.context.scene.objects")
     steps.open_tab(window)
     set_up(window, camera)
     window.drop([window.put(photo, "Robot") for photo in steps.PHOTOS], *PLACE)
@@ -88,6 +86,7 @@ def walk(window: Window, camera: Camera, archive: Path) -> None:
     window.wait_for(f"{steps.STATE}.run is None or {steps.STATE}.run.fraction > 0.3", steps.RUN_SECONDS)
     camera.take("4-running", PANEL, settle=0.0)
     window.wait_for(f"{steps.STATE}.run is None", steps.RUN_SECONDS)
+    window.press("pflrm.uncover(")  # the default cube
     window.press("pflrm.show_colours(")
     window.pointer("mousemove", *map(str, ASIDE), "key", "KP_Decimal", "sleep", "2", "key", "alt+a")
     camera.take("5-result", LONG_PANEL)

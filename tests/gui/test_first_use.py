@@ -69,17 +69,22 @@ def check_cancel(window: Window) -> None:
 
 
 def check_undo(window: Window) -> None:
-    """The view through a camera, and the result itself, are one step each, back and forth."""
+    """The view through a camera, the cube out of sight, and the result itself are one step each, back and forth."""
+    window.press("pflrm.uncover(")  # the result stands inside the default cube
+    window.wait_for("not bpy.data.objects['Cube'].visible_get()")
     window.press("pflrm.look_through(")
     window.wait_for("bpy.context.scene.camera.name == 'robot_front'")
-    for keys, names, camera in (
-        ("ctrl+z", AFTER, "Camera"),
-        ("ctrl+z", BEFORE, "Camera"),
-        ("ctrl+shift+z", AFTER, "Camera"),
-        ("ctrl+shift+z", AFTER, "robot_front"),
+    for keys, names, camera, cube in (
+        ("ctrl+z", AFTER, "Camera", False),
+        ("ctrl+z", AFTER, "Camera", True),
+        ("ctrl+z", BEFORE, "Camera", True),
+        ("ctrl+shift+z", AFTER, "Camera", True),
+        ("ctrl+shift+z", AFTER, "Camera", False),
+        ("ctrl+shift+z", AFTER, "robot_front", False),
     ):
         window.key(keys)
         window.wait_for(f"{NAMES} == {names} and bpy.context.scene.camera.name == '{camera}'")
+        window.wait_for(f"bpy.data.objects['Cube'].visible_get() == {cube}")
 
 
 def check_file(window: Window) -> None:

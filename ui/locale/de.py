@@ -360,8 +360,6 @@ _SENTENCES = {
     "The run was cancelled, because another file was opened.":
         "Der Lauf wurde abgebrochen, weil eine andere Datei geöffnet wurde.",
     "The run was cancelled.": "Der Lauf wurde abgebrochen.",
-    "The scene keeps its camera {name}; click a photo's camera to look through it.":
-        "Die Szene behält ihre Kamera {name}; ein Klick auf die Kamera eines Fotos schaut hindurch.",
     "There are no photos": "Es gibt keine Fotos",
     "There are no photos to work from.": "Es gibt keine Fotos, mit denen gearbeitet werden kann.",
     "There is no 3D viewport to show them in": "Es gibt kein 3D-Ansichtsfenster, in dem sie zu sehen wären",
