@@ -27,6 +27,7 @@ class PFLRM_PT_main(bpy.types.Panel):
         photos.draw(layout, context)
         _draw_options(layout, context)
         _draw_run(layout, context)
+        photos.draw_findings(layout, context)
         _draw_notice(layout, context)
         result = current_result(context.scene)
         if result is not None:

@@ -33,7 +33,7 @@ class _Look(NamedTuple):
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The list, and what is to be said about it."""
+    """The list, and what is to be said about the number of its photos."""
     photos = context.scene.pflrm.photos
     if not photos:
         _draw_invitation(layout, context)
@@ -46,7 +46,19 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row = body.row(align=True)
         row.operator("pflrm.photos_add", text="Add Photos…", icon="ADD")
         row.menu("PFLRM_MT_photos", text="", icon="DOWNARROW_HLT")
-    _draw_words(layout, context, looks)
+    _draw_number(layout, context, sum(look.photo.enabled for look in looks))
+
+
+def draw_findings(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What was found wrong with the photos. It comes late, and must not move a button that the mouse is on its way to:
+    so its place is below the buttons."""
+    looks = [_look_at(photo) for photo in context.scene.pflrm.photos]
+    problems = [look.problem for look in looks if look.problem]
+    for problem in joined(problems, [path_of(look.photo).name for look in looks]):
+        paragraph(layout, context, problem, "ERROR")
+    if any(look.photo.enabled and look.icon == _DOUBT for look in looks):
+        words = n_("The object is hard to tell from its background, or cut off at the edge: click the question mark.")
+        paragraph(layout, context, words, _DOUBT)
 
 
 def _draw_invitation(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -114,9 +126,7 @@ def _draw_use(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, *, is_
     right.prop(photo, "enabled", text="", icon="SOLO_ON" if is_reference else checked, emboss=False)
 
 
-def _draw_words(layout: bpy.types.UILayout, context: bpy.types.Context, looks: list[_Look]) -> None:
-    """What is to be known before the run, and what is wrong."""
-    used = sum(look.photo.enabled for look in looks)
+def _draw_number(layout: bpy.types.UILayout, context: bpy.types.Context, used: int) -> None:
     if used == 1:
         paragraph(layout, context, "One photo gives a shape, but no other cameras.", "INFO")
     elif used > MOST_OFFERED:
@@ -125,12 +135,6 @@ def _draw_words(layout: bpy.types.UILayout, context: bpy.types.Context, looks: l
     elif used > MOST_PHOTOS:
         words = iface_("Of {count} photos the run uses the reference and the {others} that differ most.")
         paragraph(layout, context, words.format(count=used, others=MOST_PHOTOS - 1), "INFO")
-    problems = [look.problem for look in looks if look.problem]
-    for problem in joined(problems, [path_of(look.photo).name for look in looks]):
-        paragraph(layout, context, problem, "ERROR")
-    if any(look.photo.enabled and look.icon == _DOUBT for look in looks):
-        words = n_("The object is hard to tell from its background, or cut off at the edge: click the question mark.")
-        paragraph(layout, context, words, _DOUBT)
 
 
 def _look_at(photo: bpy.types.PropertyGroup) -> _Look:

@@ -36,7 +36,7 @@ class Recorder:
     record: dict[str, list]
 
     def __init__(self, record: dict[str, list] | None = None) -> None:
-        kinds = ("words", "operators", "labels", "icons", "properties", "progress")
+        kinds = ("words", "operators", "labels", "icons", "properties", "progress", "order")
         empty: dict[str, list] = {kind: [] for kind in kinds}
         object.__setattr__(self, "record", record or empty)
 
@@ -54,6 +54,7 @@ class Recorder:
     def label(self, text: str = "", icon: str = "NONE", translate: bool = True) -> None:
         self._icon(icon)
         self.record["words"].append(text)
+        self.record["order"].append(text)
 
     def operator(
         self, idname: str, text: str = "", icon: str = "NONE", depress: bool = False, emboss: bool = True,
@@ -63,6 +64,7 @@ class Recorder:
         category, name = idname.split(".")
         kind = getattr(getattr(bpy.ops, category), name).get_rna_type()
         self.record["operators"].append(idname)
+        self.record["order"].append(idname)
         self.record["labels"].append(text)
         return _Arguments({item.identifier for item in kind.properties})
 
@@ -276,6 +278,16 @@ def test_what_is_wrong_with_several_photos_is_said_once(listed, monkeypatch):
     monkeypatch.setattr(inspection, "state_of", lambda photo: inspection.PhotoState(problem=said[photo.name]))
     words = drawn(panel.PFLRM_PT_main.draw).words()
     assert "No object was found in front.png, back.png. left.png is empty (0 bytes)." in words
+
+
+def test_what_is_found_late_moves_no_button(listed, monkeypatch):
+    buttons = {}
+    for name, state in (("early", None), ("late", inspection.PhotoState(origin="automatic", sure=False))):
+        monkeypatch.setattr(inspection, "state_of", lambda photo, state=state: state)
+        order = drawn(panel.PFLRM_PT_main.draw).record["order"]
+        buttons[name] = order[:order.index("pflrm.place_cameras") + 1]
+    assert buttons["early"] == buttons["late"]
+    assert any("hard to tell" in words for words in order)
 
 
 def test_the_mask_of_a_photo_can_be_seen_and_painted(listed, monkeypatch):
