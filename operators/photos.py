@@ -51,6 +51,8 @@ class PFLRM_OT_photos_add(bpy.types.Operator):
     files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
     filter_glob: StringProperty(default=";".join(f"*{extension}" for extension in EXTENSIONS), options={"HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"HIDDEN"})
+    # Blender's file browser asks its operator for this by name: as where Blender opens images itself.
+    display_type: EnumProperty(items=[("THUMBNAIL", "Thumbnails", "", 0, 3)], options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.files:  # dropped into the sidebar

@@ -1,4 +1,4 @@
-"""Blender's search finds the buttons, copied paths become photos, and a German Blender finds the German words."""
+"""Blender's search finds the buttons, copied paths and chosen files become photos, and German words are found."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ print(json.dumps([one for one, own in zip(found, ours) if one != own]))
 """
 F3 = "69"  # the number of the key: asked for its name, xdotool may press Alt with it
 TYPE_SECONDS = 1.0  # until the search has found
+DIALOG_SECONDS = 3.0  # until the file dialog has read a folder
+BROWSER = "bpy.context.window_manager.windows[-1].screen.areas[0].spaces.active"
 POPUP_SECONDS = 1.5  # until the panel of a mask is drawn
 
 
@@ -70,6 +72,22 @@ def test_copied_paths_become_photos_whose_masks_can_be_seen(window: Window, tmp_
     shown = window.pixels(*window.sidebar())
     assert sum(one != other for one, other in zip(shown, without, strict=True)) > len(without) / 8
     window.pointer("key", "Escape")
+
+
+@pytest.mark.timeout(300)
+def test_the_file_dialog_shows_pictures_and_adds_many(window: Window, tmp_path):
+    window.run("bpy.context.scene.pflrm.photos.clear()")
+    folder = [window.put(photo, "Dialog") for photo in steps.PHOTOS][0].parent
+    window.press("pflrm.photos_add(")
+    window.wait_for(f"len(bpy.context.window_manager.windows) == 2 and {BROWSER}.params")
+    assert window.run(f"print({BROWSER}.params.display_type)") == "THUMBNAIL"
+    window.run(f"{BROWSER}.params.directory = b'{folder}/'")
+    time.sleep(DIALOG_SECONDS)
+    window.key("a")  # all
+    window.screenshot(tmp_path / "dialog.png")  # to look at
+    window.key("Return")
+    window.wait_for(f"len(bpy.context.scene.pflrm.photos) == {len(steps.PHOTOS)}")
+    window.wait_for("len(bpy.context.window_manager.windows) == 1")
 
 
 def search(window: Window, words: str) -> None:
