@@ -8,6 +8,7 @@ from mathutils import Vector
 from . import results
 
 _AIR = 1.4
+_SLACK = 1e-4  # of a box: a result of a metre on the floor reaches the top of the default cube, more or less
 _SEE_THROUGH = ("WIRE", "BOUNDS")
 
 
@@ -88,4 +89,6 @@ def _hides(other: bpy.types.Object, corners: list[Vector]) -> bool:
         return False
     to_box = other.matrix_world.inverted()
     low, high = Vector(other.bound_box[0]), Vector(other.bound_box[6])
+    slack = _SLACK * (high - low)
+    low, high = low - slack, high + slack
     return all(low[axis] <= (to_box @ corner)[axis] <= high[axis] for corner in corners for axis in range(3))

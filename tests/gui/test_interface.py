@@ -25,6 +25,7 @@ print(json.dumps([one for one, own in zip(found, ours) if one != own]))
 """
 F3 = "69"  # the number of the key: asked for its name, xdotool may press Alt with it
 TYPE_SECONDS = 1.0  # until the search has found
+IN_DIALOG = (700, 400)  # a place that the file dialog covers, wherever Blender opens it
 DIALOG_SECONDS = 3.0  # until the file dialog has read a folder
 BROWSER = "bpy.context.window_manager.windows[-1].screen.areas[0].spaces.active"
 POPUP_SECONDS = 1.5  # until the panel of a mask is drawn
@@ -83,9 +84,9 @@ def test_the_file_dialog_shows_pictures_and_adds_many(window: Window, tmp_path):
     assert window.run(f"print({BROWSER}.params.display_type)") == "THUMBNAIL"
     window.run(f"{BROWSER}.params.directory = b'{folder}/'")
     time.sleep(DIALOG_SECONDS)
-    window.key("a")  # all
+    window.pointer("mousemove", *map(str, IN_DIALOG), "sleep", "0.5", "key", "a")  # all
     window.screenshot(tmp_path / "dialog.png")  # to look at
-    window.key("Return")
+    window.pointer("key", "Return")
     window.wait_for(f"len(bpy.context.scene.pflrm.photos) == {len(steps.PHOTOS)}")
     window.wait_for("len(bpy.context.window_manager.windows) == 1")
 

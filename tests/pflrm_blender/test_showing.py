@@ -63,6 +63,17 @@ def test_what_hides_a_result_is_found(extension, cube, collection):
     assert showing.covers_of(extension, collection) == [cube]
 
 
+def test_a_result_that_reaches_the_top_of_what_hides_it_is_hidden(extension, cube, collection):
+    root = results.root_of(collection)
+    root.scale *= 1.0 / collection.objects[root.name].scale.x
+    bpy.context.view_layer.update()
+    mesh = results.mesh_of(collection)
+    top = max((mesh.matrix_world @ vertex.co).z for vertex in mesh.data.vertices)
+    cube.scale = (4.0, 4.0, top * (1 - 1e-6))
+    bpy.context.view_layer.update()
+    assert showing.covers_of(extension, collection) == [cube]
+
+
 @pytest.mark.parametrize("change", [
     lambda cube: setattr(cube, "location", (0.9, 0.0, 0.0)),
     lambda cube: setattr(cube, "scale", (0.1, 1.0, 1.0)),
