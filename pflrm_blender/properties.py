@@ -25,6 +25,7 @@ from . import results
 
 ROOT_PACKAGE = __package__.rpartition(".")[0]  # of the extension, as Blender names it
 MOST_PHOTOS = 8  # that a run works with
+ENOUGH = 5  # from which on cameras are mostly right; see docs/benchmarks.md
 MOST_OFFERED = 12  # from which it chooses those that differ most
 # A path may begin with // for the folder of the .blend; since Blender 4.5 a property has to say so.
 _KNOWS_RELATIVE = "is_path_supports_blend_relative" in bpy.types.Property.bl_rna.properties

@@ -10,13 +10,14 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_n as n_
 
 from ..pflrm_blender import inspection, masks
-from ..pflrm_blender.properties import MOST_OFFERED, MOST_PHOTOS, path_of
+from ..pflrm_blender.properties import ENOUGH, MOST_OFFERED, MOST_PHOTOS, path_of
 from ..pflrm_blender.sentences import joined
 from . import thumbnails
 from .text import CHARACTER, paragraph
 
 # Pixels at a scale of 1.
 _CELL, _SMALL_CELL = 110, 72  # the least width of a photo; the sidebar's decides how many stand side by side
+_MOST_LARGE = 4  # photos
 _BORDERS = 44  # of the panel, with its tabs
 _BESIDE_NAME = 36  # of a photo's box, with the button of its menu
 _THUMBNAIL, _SMALL_THUMBNAIL = 4.0, 2.8  # in units of an icon
@@ -71,7 +72,7 @@ def _draw_invitation(layout: bpy.types.UILayout, context: bpy.types.Context) -> 
 
 
 def _draw_grid(layout: bpy.types.UILayout, context: bpy.types.Context, looks: list[_Look]) -> None:
-    small = len(looks) > MOST_PHOTOS  # so that the button below stays in sight
+    small = len(looks) > _MOST_LARGE  # so that the button below stays in sight
     width = context.region.width / context.preferences.system.ui_scale - _BORDERS
     columns = max(1, int(width / (_SMALL_CELL if small else _CELL)))
     characters = int((width / columns - _BESIDE_NAME) / CHARACTER)
@@ -129,6 +130,8 @@ def _draw_use(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, *, is_
 def _draw_number(layout: bpy.types.UILayout, context: bpy.types.Context, used: int) -> None:
     if used == 1:
         paragraph(layout, context, "One photo gives a shape, but no other cameras.", "INFO")
+    elif 1 < used < ENOUGH:
+        paragraph(layout, context, "More photos make better cameras: five to eight are best.", "INFO")
     elif used > MOST_OFFERED:
         words = iface_("{count} photos are in use, but {most} are the most: switch some off.")
         paragraph(layout, context, words.format(count=used, most=MOST_OFFERED), "ERROR")

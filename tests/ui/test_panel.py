@@ -135,9 +135,10 @@ def _lacks_a_runtime(monkeypatch: pytest.MonkeyPatch, planned: plan.Plan | Pflrm
 
 
 @pytest.mark.parametrize(("count", "words"), [
-    (8, ""), (9, "Of 9 photos the run uses the reference and the 7 that differ most."), (13, "13 photos are in use"),
+    (4, "More photos make better cameras"), (5, ""), (8, ""),
+    (9, "Of 9 photos the run uses the reference and the 7 that differ most."), (13, "13 photos are in use"),
 ])  # fmt: skip
-def test_more_than_eight_photos(found, photos, count, words):
+def test_few_and_many_photos(found, photos, count, words):
     for number in range(count):
         photo = found.pflrm.photos.add()
         photo.name, photo.filepath = f"{number}", str(photos[0])

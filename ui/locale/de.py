@@ -325,6 +325,8 @@ _SENTENCES = {
     "Nothing is waiting": "Es wartet nichts",
     "Of {count} photos the run uses the reference and the {others} that differ most.":
         "Von {count} Fotos verwendet der Lauf die Referenz und die {others} verschiedensten.",
+    "More photos make better cameras: five to eight are best.":
+        "Mehr Fotos ergeben bessere Kameras: am besten fünf bis acht.",
     "One photo gives a shape, but no other cameras.": "Ein Foto ergibt eine Form, aber keine anderen Kameras.",
     "One photo has no other camera to place.": "Zu einem Foto lässt sich keine andere Kamera aufstellen.",
     "Other cameras explain the photos about as well.": "Andere Kameras erklären die Fotos etwa so gut.",
