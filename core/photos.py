@@ -27,7 +27,7 @@ MOST_OFFERED = 12  # to choose them from
 WIDEST_FOV = 170.0  # degrees; beyond, no flat photo is possible
 ASPECT_TOLERANCE = 0.01
 LOOK_SIZE, LOOK_BLUR = 64, 3.0  # pixels in which photos are compared, and within which a shift counts for little
-CUT_SHARE = 0.01  # of an edge of the photo that the object takes where it goes on beyond
+LEAST_CUT = 0.3  # of the object's extent along an edge of the photo; a shorter cut takes nearly nothing away
 LEAST_OBJECT, LARGEST_OBJECT = 0.001, 0.95  # share of the photo that an object may take
 BACKGROUNDS = ("automatic", "alpha")
 MASK_REMEDY = "Give a mask image for it (white where the object is), or a photo whose background is transparent."
@@ -69,7 +69,7 @@ class Cutout:
     @property
     def touches_border(self) -> bool:
         """Whether the object is cut off at the edge of the photo."""
-        return any(cut_sides(self.alpha))
+        return any(cut is not None for cut in cuts(self.alpha))
 
     def check(self, path: Path) -> None:
         """
@@ -222,22 +222,33 @@ def canonical_view(photo: Photo, size: int) -> View:
     return View(np.clip(image, 0, 1), view_camera, photo_from_view, photo, unseen)
 
 
-def cut_sides(alpha: np.ndarray) -> tuple[bool, bool, bool, bool]:
-    """Whether the object of a photo (H, W) goes on beyond its left, right, upper, and lower edge."""
-    left, right, top, bottom = (
-        bool((edge > 0.5).mean() > CUT_SHARE) for edge in (alpha[:, 0], alpha[:, -1], alpha[0], alpha[-1])
-    )
-    return left, right, top, bottom
+def cuts(alpha: np.ndarray) -> list[tuple[int, int] | None]:
+    """Where the edges of a photo (H, W) cut its object: the first and the last pixel along the left, right, upper, and
+    lower edge, None where an edge does not, or only grazes it."""
+    mask = alpha > 0.5
+    down, across = mask.any(axis=1).sum(), mask.any(axis=0).sum()
+    found: list[tuple[int, int] | None] = []
+    for edge, extent in ((mask[:, 0], down), (mask[:, -1], down), (mask[0], across), (mask[-1], across)):
+        touched = np.flatnonzero(edge)
+        is_cut = len(touched) > 0 and touched[-1] - touched[0] >= LEAST_CUT * extent
+        found.append((int(touched[0]), int(touched[-1])) if is_cut else None)
+    return found
 
 
 def _beyond_cuts(alpha: np.ndarray, view: Intrinsics, camera: Intrinsics, photo_from_view: np.ndarray) -> np.ndarray:
-    """(2S, 2S) bool, over twice a view's extent: what lies beyond those edges of the photo that cut the object."""
+    """(2S, 2S) bool, over twice a view's extent: where the object may go on beyond the edges that cut it, by no more
+    than half the length of the cut: a round object that is cut in half goes on as far."""
     size = view.width
     wide = Intrinsics(2 * size, 2 * size, view.fx, view.fy, view.cx + size / 2, view.cy + size / 2)
-    left, right, top, bottom = cut_sides(alpha)
     x, y = _project_grid(wide, camera, photo_from_view)
-    last_x, last_y = camera.width - 0.5, camera.height - 0.5
-    return (left & (x < -0.5)) | (right & (x > last_x)) | (top & (y < -0.5)) | (bottom & (y > last_y))
+    beyond = (-0.5 - x, x - camera.width + 0.5, -0.5 - y, y - camera.height + 0.5)
+    unseen = np.zeros(x.shape, dtype=bool)
+    for cut, outward, along in zip(cuts(alpha), beyond, (y, y, x, x), strict=True):
+        if cut is not None:
+            first, last = cut
+            aside = np.maximum(first - along, along - last).clip(min=0)
+            unseen |= (outward > 0) & (np.hypot(outward, aside) <= (last - first + 1) / 2)
+    return unseen
 
 
 def zoomed(views: Sequence[View], factor: float) -> list[View]:

@@ -328,6 +328,7 @@ def test_wide_objects_are_seen_once(shift):
 
 
 def test_beyond_an_edge_that_cuts_the_object_it_may_go_on(tmp_path):
+    """By no more than half the length of the cut."""
     whole = canonical_view(load_photo(save_cutout(tmp_path / "whole.png")), 32)
     assert not whole.unseen.any()
     half = np.dstack([picture(), object_alpha()])[:, :36]  # the object's right side is not in the photo
@@ -337,6 +338,8 @@ def test_beyond_an_edge_that_cuts_the_object_it_may_go_on(tmp_path):
     view = canonical_view(photo, 32)
     mask = np.pad(view.image[..., 3] > 0.5, 16)
     assert not (mask & view.unseen).any()
-    middle = view.unseen[32]
-    assert not middle[: np.flatnonzero(mask[32]).max()].any()
-    assert middle[np.flatnonzero(mask[32]).max() + 2 :].all()
+    edge = np.flatnonzero(mask[32]).max()
+    height = mask.sum(axis=0).max()  # the length of the cut
+    assert not view.unseen[:, :edge].any()
+    assert view.unseen[32, edge + 2 : edge + height // 2 - 1].all()
+    assert not view.unseen[32, edge + height // 2 + 3 :].any()
