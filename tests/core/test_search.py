@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,68 +21,13 @@ from pflrm.core.cameras import (
     rotation_angle,
 )
 from pflrm.core.outlines import FINE, OutlineObjective
-from pflrm.core.photos import Photo, View, canonical_view, zoomed
+from pflrm.core.photos import View, canonical_view, zoomed
 from pflrm.core.search import Hypothesis, alternatives, from_cameras, search_poses, symmetry, to_cameras
 from pflrm.core.silhouettes import Silhouettes, prepare
+from pflrm.tests.core.balls import BALL, CAMERA, CROSS, DUMBBELL, LEVEL_VIEWS, MOLECULE, camera_at, look, photograph
 from scipy.spatial.transform import Rotation
 
-# Centre, radius and colour of each ball. No two directions see the same.
-MOLECULE = np.array([
-    [0.0, 0.0, 0.0, 0.45, 0.8, 0.2, 0.2],
-    [0.7, 0.1, 0.1, 0.30, 0.2, 0.7, 0.3],
-    [-0.3, 0.6, -0.2, 0.28, 0.2, 0.3, 0.9],
-    [-0.1, -0.2, 0.75, 0.25, 0.9, 0.8, 0.2],
-    [-0.5, -0.4, -0.4, 0.22, 0.6, 0.2, 0.7],
-    [0.4, -0.5, -0.5, 0.18, 0.1, 0.7, 0.8],
-])
-# A quarter turn about the vertical changes nothing.
-CROSS = np.array([
-    [0.0, 0.0, -0.3, 0.4, 0.8, 0.3, 0.2],
-    [0.0, 0.0, 0.5, 0.25, 0.2, 0.4, 0.8],
-    *([0.7 * x, 0.7 * y, -0.3, 0.22, 0.3, 0.7, 0.3] for x, y in ((1, 0), (0, 1), (-1, 0), (0, -1))),
-])
-# A half turn about the vertical changes nothing, a quarter turn does.
-DUMBBELL = CROSS[[0, 1, 2, 4]]
-BALL = np.array([[0.0, 0.0, 0.0, 0.8, 0.6, 0.6, 0.6]])
-CAMERA = Intrinsics.from_fov(128, 128, 40)
 ZOOM = math.tan(math.radians(25)) / math.tan(math.radians(20))  # from a lens of 50 degrees to CAMERA
-LEVEL_VIEWS = ((15.0, 0.0, 0.0), (35.0, 80.0, 0.0), (5.0, 170.0, 0.0), (25.0, 260.0, 0.0))
-
-
-def camera_at(elevation: float, azimuth: float, roll: float, distance: float = 3.6) -> np.ndarray:
-    """World-to-camera (4, 4) of a camera that looks at the origin; degrees."""
-    tilt, turn = math.radians(elevation), math.radians(azimuth)
-    away = np.array([math.cos(tilt) * math.cos(turn), math.cos(tilt) * math.sin(turn), math.sin(tilt)])
-    right = np.cross(-away, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    level = np.stack([right, np.cross(-away, right), -away])
-    return pose(Rotation.from_euler("z", roll, degrees=True).as_matrix() @ level, np.array([0.0, 0.0, distance]))
-
-
-def photograph(balls: np.ndarray, world_to_camera: np.ndarray) -> Photo:
-    """Cast a ray through every pixel; colours are those of the nearest ball, darker towards its rim."""
-    rows, columns = np.mgrid[0:CAMERA.height, 0:CAMERA.width] + 0.5
-    rays = np.stack([(columns - CAMERA.cx) / CAMERA.fx, (rows - CAMERA.cy) / CAMERA.fy, np.ones_like(rows)], axis=-1)
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    rgba = np.zeros((*rows.shape, 4), np.float32)
-    nearest = np.full(rows.shape, np.inf)
-    for ball in balls:
-        centre = world_to_camera[:3, :3] @ ball[:3] + world_to_camera[:3, 3]
-        along = rays @ centre
-        inside = ball[3] ** 2 - (centre @ centre - along**2)
-        hit = (inside > 0) & (along - np.sqrt(np.maximum(inside, 0)) < nearest)
-        nearest = np.where(hit, along - np.sqrt(np.maximum(inside, 0)), nearest)
-        rgba[hit] = [*ball[4:], 1.0]
-    return Photo(Path("balls.png"), rgba, (CAMERA.width, CAMERA.height), CAMERA, "given", ())
-
-
-def look(balls: np.ndarray, cameras: list[np.ndarray]) -> tuple[list[View], np.ndarray]:
-    """Canonical views and their true world-to-camera (V, 4, 4)."""
-    views = [canonical_view(photograph(balls, camera), 64) for camera in cameras]
-    turned = [
-        pose(view.photo_from_view.T, np.zeros(3)) @ camera for view, camera in zip(views, cameras, strict=True)
-    ]
-    return views, np.stack(turned)
 
 
 def in_reference_frame(poses: np.ndarray, view: View) -> np.ndarray:
@@ -130,6 +74,12 @@ def test_cameras_of_an_irregular_object_are_found(
     assert rotation_errors(found[0].world_to_camera, true).max() < 15
     centres = invert_pose(found[0].world_to_camera)[:, :3, 3]
     np.testing.assert_allclose(centres, invert_pose(true)[:, :3, 3], atol=0.2 * float(np.linalg.norm(centres[0])))
+
+
+def test_more_photos_than_the_paper_looks_at() -> None:
+    views, poses = look(MOLECULE, [camera_at(*angles) for angles in (*LEVEL_VIEWS, (20, 125, 0), (10, 310, 0))])
+    found = search_poses(views, effort="draft")
+    assert np.median(rotation_errors(found[0].world_to_camera, in_reference_frame(poses, views[0]))) < 10
 
 
 def test_the_first_view_is_the_reference(molecule: tuple[list[View], np.ndarray], found: list[Hypothesis]) -> None:
@@ -386,25 +336,23 @@ def test_level_rotation_looks_at_the_origin() -> None:
 def test_a_photo_that_cuts_the_object_off_does_not_contradict_the_others() -> None:
     """True cameras; the second photo ends in the middle of the object. What lies beyond its edge is not empty."""
     photos = [photograph(MOLECULE, camera_at(*place)) for place in LEVEL_VIEWS]
-    cut = photos[1].rgba[:, : CAMERA.width // 2 + 4]
-    camera = replace(CAMERA, width=cut.shape[1])
-    photos[1] = replace(photos[1], rgba=cut, size=(camera.width, camera.height), intrinsics=camera)
+    half = photos[1].rgba[:, : CAMERA.width // 2 + 4]
+    photos[1] = replace(photos[1], rgba=half, intrinsics=replace(CAMERA, width=half.shape[1]))
     views = [canonical_view(photo, 64) for photo in photos]
+    poses = np.stack([
+        pose(view.photo_from_view.T, np.zeros(3)) @ camera_at(*place)
+        for view, place in zip(views, LEVEL_VIEWS, strict=True)
+    ])
 
     def mismatch(views: list[View]) -> tuple[float, float]:
-        scene = prepare(views, 64)
-        poses = torch.from_numpy(np.stack([
-            view.photo_from_view.T @ camera_at(*place)[:3] for view, place in zip(views, LEVEL_VIEWS, strict=True)
-        ])).float()[None]
-        scale = scene.distance[0] / poses[0, 0, :, 3].norm()
-        sets = CameraSets(poses[..., :3], scale * poses[..., 3], torch.ones(1))
+        scene, sets = true_state(views, poses)
         edges = OutlineObjective(outlines.prepare(views, scene, FINE), 1.0)
         return float(hull.judge(scene, sets).uncovered.mean()), float(-edges.look(sets)[0])
 
     known = mismatch(views)
     ignored = mismatch([replace(view, unseen=np.zeros_like(view.unseen)) for view in views])
-    assert known[0] < 0.3 * ignored[0]
-    assert known[1] < 0.3 * ignored[1]
+    assert known[0] < 0.5 * ignored[0]
+    assert known[1] < 0.5 * ignored[1]
 
 
 def test_signed_distance_of_a_disc() -> None:
