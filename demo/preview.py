@@ -17,7 +17,7 @@ import numpy as np
 from mathutils import Euler, Matrix, Vector
 
 TILE = 384  # pixels
-COLUMNS = 5
+MOST_COLUMNS = 6
 OUTLINE = (40, 60, 255)  # blue, green, red
 TEXTURED_SIDES = (0.0, 120.0, 240.0)  # degrees around the object, from the first photo
 CLAY_SIDES = (30.0, 210.0)
@@ -44,13 +44,14 @@ def draw(blend: Path) -> np.ndarray:
     below = [from_side(scene, mesh, cameras[0], degrees) for degrees in TEXTURED_SIDES]
     sun = dress_in_clay(scene)
     below += [from_side(scene, mesh, cameras[0], degrees, sun) for degrees in CLAY_SIDES]
-    return np.concatenate([np.concatenate(row, axis=1) for row in (*rows_of(above), *rows_of(below))])
+    columns = min(max(len(above), len(below)), MOST_COLUMNS)
+    return np.concatenate([np.concatenate(row, axis=1) for row in (*rows(above, columns), *rows(below, columns))])
 
 
-def rows_of(tiles: list[np.ndarray]) -> list[list[np.ndarray]]:
-    """Pictures of one size in rows of ``COLUMNS``, the last one filled up with white."""
-    tiles = tiles + [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS)
-    return [tiles[first : first + COLUMNS] for first in range(0, len(tiles), COLUMNS)]
+def rows(tiles: list[np.ndarray], columns: int) -> list[list[np.ndarray]]:
+    """Pictures of one size in rows, the last one filled up with white."""
+    tiles = tiles + [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
+    return [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
 
 
 def light() -> bpy.types.World:
