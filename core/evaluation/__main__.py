@@ -12,7 +12,7 @@ from ..reconstruct import QUALITIES, Options
 from .methods import METHODS
 from .protocol import Score, evaluate
 from .reliability import bins_as_markdown, bins_of, diagram
-from .sets import INPUT_VIEWS, load_set
+from .sets import INPUT_VIEWS, every_choice, load_set
 from .tables import PEERS, as_json, markdown, rows_by_separation, rows_of
 
 
@@ -21,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m pflrm.core.evaluation", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of a set, one folder an object")
     parser.add_argument("--views", type=int, choices=(2, 3, 4, 5), default=INPUT_VIEWS, help="input photos an object")
+    parser.add_argument("--every-choice", action="store_true", help="every choice of so many of an object's photos")
     parser.add_argument("--intrinsics", choices=("known", "unknown"), default="known")
     parser.add_argument("--pose", choices=sorted(METHODS), default="product", help="where the cameras come from")
     parser.add_argument("--quality", choices=QUALITIES, default="standard")
@@ -47,6 +48,8 @@ def _run(arguments: argparse.Namespace) -> None:
         weights=arguments.weights,
     )
     objects = load_set(arguments.data, arguments.limit)
+    if arguments.every_choice:
+        objects = [choice for item in objects for choice in every_choice(item, arguments.views)]
     predict = METHODS[arguments.pose](options, objects)
     scores = evaluate(
         objects, predict, views=arguments.views, known_intrinsics=arguments.intrinsics == "known", report=_report

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,22 @@ def load_set(folder: Path, limit: int | None = None) -> list[EvaluationObject]:
     if not files:
         raise InputError(f"The folder {folder} holds no evaluation set.", "Give a folder of folders with cameras.json.")
     return [_load_object(file.parent) for file in files]
+
+
+def every_choice(item: EvaluationObject, views: int) -> list[EvaluationObject]:
+    """The object once for each choice of so many of its photos, the chosen ones first.
+
+    Which photos are given decides more than most changes of a method do: all choices tell apart what one does not.
+    """
+    numbers = range(len(item.cameras))
+    return [
+        replace(
+            item,
+            name=f"{item.name} {''.join(map(str, chosen))}",
+            cameras=tuple(item.cameras[k] for k in [*chosen, *(k for k in numbers if k not in chosen)]),
+        )
+        for chosen in itertools.combinations(numbers, views)
+    ]
 
 
 def _load_object(folder: Path) -> EvaluationObject:

@@ -18,7 +18,7 @@ from pflrm.core.evaluation.methods import true_own_depth
 from pflrm.core.evaluation.metrics import psnr
 from pflrm.core.evaluation.protocol import Outcome, Score, evaluate
 from pflrm.core.evaluation.render import load_rgba, on_white, render_mesh
-from pflrm.core.evaluation.sets import EvaluationObject, load_set
+from pflrm.core.evaluation.sets import EvaluationObject, every_choice, load_set
 from pflrm.core.evaluation.tables import PEERS, Row, as_json, markdown, rows_by_separation, rows_of
 from pflrm.core.mesh import Mesh
 from pflrm.core.photos import canonical_view, load_photos
@@ -187,6 +187,22 @@ def test_the_object_has_its_own_units(folder: Path) -> None:
     np.testing.assert_allclose(item.radius, 0.9, atol=0.01)
     np.testing.assert_allclose(item.camera_distance, np.mean(np.hypot(np.hypot(0.02, 0.03), 3 + 0.1 * np.arange(5))),
                                atol=0.01)
+
+
+def test_every_choice_of_photos_is_scored_with_a_view_that_it_leaves_out(folder: Path) -> None:
+    choices = every_choice(load_set(folder, limit=1)[0], 4)
+    assert [choice.name for choice in choices] == ["ball 0123", "ball 0124", "ball 0134", "ball 0234", "ball 1234"]
+    assert [Path(choice.cameras[4].file).stem for choice in choices] == ["4", "3", "2", "1", "0"]
+    given = iter(choices)
+
+    def predict(photos: Sequence[Path], intrinsics: Path | None) -> Outcome:
+        choice = next(given)
+        assert [photo.stem for photo in photos] == list(choice.name.split()[1])
+        return elsewhere(choice, 4)
+
+    scores = evaluate(choices, predict)
+    assert all(score.psnr is not None and score.psnr > 35 for score in scores)
+    assert len({score.psnr for score in scores}) == 5
 
 
 def test_bad_sets_are_refused(tmp_path: Path) -> None:
