@@ -6,7 +6,6 @@ the weights came to be). Nothing in a file is executed, and a file that is not o
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -18,18 +17,17 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .errors import InputError, RuntimeMissingError
+from . import bundled
+from .errors import InputError
 from .model import PFLRM, ModelConfig
 from .model.config import config_from_dict
 
 FORMAT = 1
 METADATA_KEY = "pflrm"
-WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 BUNDLED_NAME = "pflrm-small.safetensors"
 LARGEST_FILE = 4 * 1024**3  # bytes; the paper's large model takes 2.3 GB in float32
 LARGEST_HEADER = 8 * 1024**2  # bytes; ours takes some 20 KB
 BYTES_OF = {"F32": 4, "F16": 2, "BF16": 2}
-REINSTALL = "Install the extension again."
 USE_OURS = "Use weights that were trained with this project, or leave the choice empty to use the bundled ones."
 COPY_AGAIN = "Copy or download the file again."
 
@@ -48,10 +46,7 @@ def bundled_weights() -> Path:
 
     :raises RuntimeMissingError: they are not there.
     """
-    path = WEIGHTS_FOLDER / BUNDLED_NAME
-    if not path.is_file():
-        raise RuntimeMissingError(f"The extension's weights {BUNDLED_NAME} are missing.", REINSTALL)
-    return path
+    return bundled.find(BUNDLED_NAME)
 
 
 def save_checkpoint(path: Path, model: PFLRM, card: dict[str, str], *, dtype: torch.dtype = torch.float32) -> None:
@@ -75,8 +70,8 @@ def load_checkpoint(path: Path, *, device: str = "cpu", dtype: torch.dtype = tor
     :raises InputError: the file is not ours, damaged, or does not fit the model it names.
     :raises RuntimeMissingError: the bundled weights differ from their checksum.
     """
-    if path.resolve().parent == WEIGHTS_FOLDER.resolve():
-        verify_checksum(path)
+    if path.resolve().parent == bundled.FOLDER.resolve():
+        bundled.verify(path)
     header = read_header(path)
     layers = sum(value for key, value in vars(header.config).items() if key.endswith("_layers"))
     if layers > len(header.shapes):  # asked before building: a made-up configuration could build for minutes
@@ -119,24 +114,6 @@ def read_header(path: Path) -> Header:
     except InputError as error:
         raise InputError(f"The weights file {path.name} is not usable: {error.message}", error.remedy) from error
     return Header(model_config, {str(key): str(value) for key, value in card.items()}, shapes)
-
-
-def verify_checksum(path: Path) -> None:
-    """Compare a bundled file with its line in SHA256SUMS beside it.
-
-    :raises RuntimeMissingError: the file differs or has no line.
-    """
-    try:
-        lines = (path.parent / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise RuntimeMissingError(
-            f"The extension's weights {path.name} cannot be verified: {error}.", REINSTALL
-        ) from error
-    expected = {parts[1].lstrip("*"): parts[0].lower() for parts in map(str.split, lines) if len(parts) == 2}
-    if expected.get(path.name) != actual:
-        raise RuntimeMissingError(f"The extension's weights {path.name} are damaged.", REINSTALL)
 
 
 def _read_entries(path: Path) -> tuple[dict[str, Any], int]:

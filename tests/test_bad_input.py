@@ -23,7 +23,7 @@ import bpy
 import numpy as np
 import pytest
 import torch
-from pflrm.core import checkpoint, cli
+from pflrm.core import bundled, checkpoint, cli
 from pflrm.core.model import CONFIGS, PFLRM
 from pflrm.pflrm_blender import api, job, session
 from pflrm.pflrm_blender.errors import PflrmError
@@ -231,7 +231,7 @@ def test_blender_says_it_and_keeps_the_scene(case, weights, out, blender):
 
 @pytest.mark.parametrize("damage", ["missing", "another"])
 def test_bundled_weights_that_are_gone_or_changed_are_3(desk, out, weights, tmp_path, monkeypatch, capsys, damage):
-    monkeypatch.setattr(checkpoint, "WEIGHTS_FOLDER", tmp_path)
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path)
     if damage == "another":
         shutil.copy(weights, tmp_path / checkpoint.BUNDLED_NAME)
         (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  {checkpoint.BUNDLED_NAME}\n")

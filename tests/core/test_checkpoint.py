@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import safetensors
 import torch
-from pflrm.core import checkpoint
+from pflrm.core import bundled, checkpoint
 from pflrm.core.checkpoint import bundled_weights, load_checkpoint, read_header, save_checkpoint
 from pflrm.core.errors import InputError, PflrmError, RuntimeMissingError
 from pflrm.core.model import CONFIGS, PFLRM
@@ -264,7 +264,7 @@ def test_random_damage_never_escapes_as_another_error(saved: Path) -> None:
 def test_bundled_weights_are_verified(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "weights"
     folder.mkdir()
-    monkeypatch.setattr(checkpoint, "WEIGHTS_FOLDER", folder)
+    monkeypatch.setattr(bundled, "FOLDER", folder)
     with pytest.raises(RuntimeMissingError, match="are missing"):
         bundled_weights()
     path = folder / "pflrm-small.safetensors"

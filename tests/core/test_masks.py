@@ -1,13 +1,17 @@
-"""Background removal: objects on plain and patterned ground, edges, empty photos, installed networks."""
+"""Background removal: objects on plain ground and in rooms, edges, empty photos, networks."""
 
 import sys
 import types
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from pflrm.core import masks
+from pflrm.core import bundled, masks
+from pflrm.core.errors import RuntimeMissingError
 from pflrm.core.masks import remove_background, without_specks
+
+PHOTOS = Path(__file__).parents[2] / "demo" / "photos"
 
 
 def scene(kind: str, seed: int = 0, width: int = 240, height: int = 180) -> tuple[np.ndarray, np.ndarray]:
@@ -36,8 +40,28 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     return (first & second).sum() / (first | second).sum()
 
 
+def room(photo: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A real object, cut out, before a wall with pictures and on a floor of planks: (H, W, 3), and its mask (H, W)."""
+    generator = np.random.default_rng(seed)
+    cut = cv2.imread(str(photo), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]].astype(np.float32) / 255
+    height, width = cut.shape[0] + 160, cut.shape[1] + 240
+    background = np.full((height, width, 3), generator.uniform(0.5, 0.9), np.float32)
+    for _ in range(6):
+        x, y = generator.integers(0, width), generator.integers(0, height // 2)
+        corner = (int(x + generator.integers(30, 160)), int(y + generator.integers(30, 160)))
+        cv2.rectangle(background, (int(x), int(y)), corner, generator.uniform(0, 1, 3).tolist(), -1)
+    planks = generator.uniform(0.15, 0.45, (1, 12, 1)) * (1.0, 0.75, 0.5)
+    floor = cv2.resize(planks.astype(np.float32), (width, height - height * 2 // 3), interpolation=cv2.INTER_NEAREST)
+    background[height * 2 // 3:] = floor
+    rgba = np.zeros((height, width, 4), np.float32)
+    rgba[100:-60, 120:-120] = cut
+    alpha = rgba[..., 3:]
+    whole = rgba[..., :3] * alpha + (1 - alpha) * cv2.GaussianBlur(background, (0, 0), 1.5)
+    return np.clip(whole + generator.normal(0, 0.01, whole.shape), 0, 1).astype(np.float32), alpha[..., 0] > 0.5
+
+
 @pytest.fixture(autouse=True)
-def _no_network(monkeypatch):
+def _no_larger_network(monkeypatch):
     monkeypatch.setattr(masks, "_installed_model", lambda: None)
 
 
@@ -59,6 +83,25 @@ def test_edges_are_sharp_in_the_resolution_of_the_photo():
     depth = np.where(true, cv2.distanceTransform(true.astype(np.uint8), cv2.DIST_L2, 3),
                      cv2.distanceTransform((~true).astype(np.uint8), cv2.DIST_L2, 3))
     assert np.median(depth[wrong]) < 4
+
+
+@pytest.mark.parametrize("name", ["robot_front", "robot_left", "robot_back_right"])
+def test_a_real_object_is_found_in_a_room(name):
+    photo, true = room(PHOTOS / f"{name}.png", seed=1)
+    alpha, _ = remove_background(photo)
+    assert overlap(alpha > 0.5, true) > 0.9
+
+
+def test_a_small_object_is_looked_at_again(monkeypatch):
+    photo, true = scene("patterned", width=1000, height=700)
+    wide = np.full((1500, 2000, 3), 0.7, np.float32)
+    wide[600:1300, 200:1200] = photo
+    whole = np.zeros((1500, 2000), bool)
+    whole[600:1300, 200:1200] = true
+    closely = overlap(remove_background(wide)[0] > 0.5, whole)
+    assert closely > 0.95
+    monkeypatch.setattr(masks, "LOOKS", 1)
+    assert overlap(remove_background(wide)[0] > 0.5, whole) < closely
 
 
 def test_an_object_away_from_the_middle_is_found():
@@ -119,6 +162,17 @@ def test_an_empty_alpha_stays_empty():
     assert not without_specks(np.zeros((10, 10), np.float32)).any()
 
 
+def test_a_damaged_network_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path)
+    masks._network.cache_clear()
+    with pytest.raises(RuntimeMissingError, match="u2netp.onnx are missing"):
+        remove_background(scene("plain")[0])
+    (tmp_path / "u2netp.onnx").write_bytes(b"no network")
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  u2netp.onnx\n")
+    with pytest.raises(RuntimeMissingError, match="u2netp.onnx are damaged"):
+        remove_background(scene("plain")[0])
+
+
 # --- networks -------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +209,7 @@ def test_a_network_without_weights_is_not_asked(rembg):
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("no runtime"), SystemExit(1)])
-def test_colours_decide_where_the_network_fails(rembg, tmp_path, failure):
+def test_the_bundled_network_decides_where_the_larger_one_fails(rembg, tmp_path, failure):
     (tmp_path / "u2net.onnx").write_bytes(b"weights")
 
     def fail(name):
