@@ -13,7 +13,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 10
-DEMO_PHOTOS := $(foreach side,front front_left left back_left back back_right right front_right,demo/photos/robot_$(side).png)
+DEMO_PHOTOS := $(foreach side,front front_left left back_left back back_right right front_right,demo/photos/robot_$(side).jpg)
 LOCK := core/requirements-lock.txt
 DATA ?= ../shared/data/scans_val
 

@@ -44,7 +44,7 @@ def draw(blend: Path) -> np.ndarray:
     below = [from_side(scene, mesh, cameras[0], degrees) for degrees in TEXTURED_SIDES]
     sun = dress_in_clay(scene)
     below += [from_side(scene, mesh, cameras[0], degrees, sun) for degrees in CLAY_SIDES]
-    columns = min(max(len(above), len(below)), MOST_COLUMNS)
+    columns = max(math.ceil(len(above) / math.ceil(len(above) / MOST_COLUMNS)), len(below))
     return np.concatenate([np.concatenate(row, axis=1) for row in (*rows(above, columns), *rows(below, columns))])
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pflrm.pflrm_blender.scene import ResultData
 
 ROOT = Path(__file__).resolve().parent.parent
-PHOTOS = [str(ROOT / "demo" / "photos" / f"robot_{side}.png") for side in ("front", "left", "back", "right")]
+PHOTOS = [str(ROOT / "demo" / "photos" / f"robot_{side}.jpg") for side in ("front", "left", "back", "right")]
 MATRIX = 2048
 VERTICES = 200_000
 FACES = 100_000

@@ -16,7 +16,8 @@ from pflrm.core.photos import load_photo
 def main(data: Path) -> None:
     """Print the intersection over union of each photo's mask with the true one, and the mean of each set."""
     for folder in sorted(data.glob("*/images")):
-        found = [_overlap(photo, next(folder.parent.glob(f"masks/{photo.stem}.*"))) for photo in sorted(folder.iterdir())]
+        photos = sorted(folder.iterdir())
+        found = [_overlap(photo, next(folder.parent.glob(f"masks/{photo.stem}.*"))) for photo in photos]
         print(f"{folder.parent.name}: mean {np.mean(found):.3f} of {len(found)} photos, worst {min(found):.3f}")
 
 

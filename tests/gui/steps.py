@@ -20,7 +20,7 @@ LOOKED_AT = (
     "for photo in bpy.context.scene.pflrm.photos)"
 )
 PHOTOS = [
-    Path(__file__).resolve().parents[2] / "demo" / "photos" / f"robot_{side}.png"
+    Path(__file__).resolve().parents[2] / "demo" / "photos" / f"robot_{side}.jpg"
     for side in ("front", "left", "back", "right")
 ]
 TAB = "PF-LRM"
