@@ -82,10 +82,11 @@ def _looked_at(rgb: np.ndarray) -> tuple[np.ndarray, bool]:
             break
         alpha, seen = np.zeros_like(first), box
         alpha[box] = closer
-    agreement = ((first > 0.5) & (alpha > 0.5)).sum() / max(((first > 0.5) | (alpha > 0.5)).sum(), 1)
+    both, either = ((first > 0.5) & (alpha > 0.5)).sum(), ((first > 0.5) | (alpha > 0.5)).sum()
+    sure = strongest > SURE and float(both / either) > SURE_AGREEMENT
     radius = 1 + round(max(alpha[seen].shape) / SIDE)
     soft = _guided_filter(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), alpha, radius)
-    return np.clip((soft - 0.15) / 0.7, 0, 1).astype(np.float32), strongest > SURE and agreement > SURE_AGREEMENT
+    return np.clip((soft - 0.15) / 0.7, 0, 1).astype(np.float32), sure
 
 
 def _look(rgb: np.ndarray) -> np.ndarray:

@@ -94,7 +94,7 @@ def test_an_object_away_from_the_middle_is_found():
 
 def test_doubt_is_said():
     plain, _ = scene("plain")
-    assert remove_background(plain)[1]
+    assert remove_background(plain)[1] is True
     # A room of blocks in which nothing is the object.
     blocks = np.random.default_rng(3).uniform(0, 1, (7, 9, 3)).astype(np.float32)
     assert not remove_background(np.kron(blocks, np.ones((44, 44, 1), np.float32)))[1]
