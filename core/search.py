@@ -70,7 +70,7 @@ class _Effort:
 
 EFFORTS = {
     "draft": _Effort(
-        300, 8, (_Round(30, 7.5, 8, 0.06, 40, 16, COARSE, 2), _Round(8, 4.0, 20, 0.04, 64, 24)), (1, 3),
+        300, 8, (_Round(30, 7.5, 8, 0.06, 40, 16, COARSE, 2), _Round(8, 4.0, 20, 0.04, 48, 24)), (1, 3),
     ),
     "standard": _Effort(
         800, 10,

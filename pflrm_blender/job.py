@@ -21,7 +21,7 @@ from .process import WORKER, WorkerProcess
 from .runtime import REPAIR, find_interpreter
 
 IDLE_SECONDS = 300.0
-CANCEL_SECONDS = 0.8  # after which a worker that does not answer a cancel is killed: artists wait a second, not more
+CANCEL_SECONDS = 0.7  # after which a worker that does not answer a cancel is killed: artists wait a second, not more
 START_SECONDS = 120.0  # until the interpreter says hello
 SILENCE_SECONDS = 1800.0  # between two messages of a run; one forward pass of a large model on a CPU takes minutes
 LAST_WORDS = ("result", "error")
