@@ -17,9 +17,9 @@ class WeightsState:
 
 
 def check(chosen: str = "") -> WeightsState:
-    """Look at the chosen file, or at the one that came along, whose content is compared with its checksum.
+    """Look at the chosen file, or at those that came along, whose contents are compared with their checksums.
 
-    :param chosen: a file of the user's; empty for the bundled one.
+    :param chosen: a file of the user's; empty for the bundled ones.
     """
     if chosen:
         path = Path(chosen)
@@ -28,15 +28,15 @@ def check(chosen: str = "") -> WeightsState:
         return _found(path)
     import hashlib  # Blender's start does without it
 
-    files = sorted(FOLDER.glob("*.safetensors"))
-    if not files:
+    sums = FOLDER / "SHA256SUMS"
+    if not sums.is_file():
         return WeightsState("missing", f"There are no weights in {FOLDER}; install the extension again.")
-    sums = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines() if line)
-    for path in files:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sums.get(path.name):
-            words = f"{path.name} (broken)"
-            return WeightsState(words, f"The weights {path.name} are broken; install the extension again.")
-    return _found(files[0])
+    came = [line.split() for line in sums.read_text(encoding="utf-8").splitlines() if line]
+    for checksum, name in came:
+        path = FOLDER / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+            return WeightsState(f"{name} (broken)", f"The weights {name} are broken; install the extension again.")
+    return _found(FOLDER / came[0][1])
 
 
 def _found(path: Path) -> WeightsState:

@@ -1,5 +1,6 @@
 """What Copy Report puts into the clipboard: all that helps, and nothing that is personal."""
 
+import hashlib
 from pathlib import Path, PureWindowsPath
 
 import bpy
@@ -77,3 +78,10 @@ class TestWeights:
         (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  small.safetensors\n")
         monkeypatch.setattr(weights, "FOLDER", tmp_path)
         assert "broken; install the extension again" in weights.check().problem
+
+    def test_a_network_that_is_gone(self, tmp_path, monkeypatch):
+        (tmp_path / "small.safetensors").write_bytes(b"1")
+        sums = f"{hashlib.sha256(b'1').hexdigest()}  small.safetensors\n{'0' * 64}  u2netp.onnx\n"
+        (tmp_path / "SHA256SUMS").write_text(sums)
+        monkeypatch.setattr(weights, "FOLDER", tmp_path)
+        assert "u2netp.onnx are broken" in weights.check().problem
