@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,12 +138,14 @@ def load_photos(
     intrinsics_file: Path | None = None,
     focal_35mm: float | None = None,
     fov: float | None = None,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> list[Photo]:
     """Read photos of one object; options as in ``load_photo``, which they share. Of more than ``MOST_PHOTOS``
     those come back that differ most, the first one among them, which says so in its warnings.
 
     :param masks: none, or one for each photo in the same order, None where the object is found without.
     :param intrinsics_file: see ``cameras.load_intrinsics``; it must name each photo.
+    :param progress: called with the fraction done before each photo; it may raise to stop.
     :raises InputError: as ``load_photo``; or there are no photos, too many, or two that are the same.
     """
     if not paths:
@@ -159,6 +161,7 @@ def load_photos(
                          "Add one whose \"file\" is this name.")
     photos: list[Photo] = []
     for index, path in enumerate(paths):
+        progress(index / len(paths))
         photo = load_photo(
             path, mask=masks[index] if masks else None, intrinsics=known.get(Path(path).name),
             focal_35mm=focal_35mm, fov=fov,

@@ -227,6 +227,7 @@ def reconstruct(
         loaded = load_photos(
             photos, masks=options.masks, intrinsics_file=options.intrinsics,
             focal_35mm=options.focal_35mm, fov=options.fov,
+            progress=lambda share: progress("Reading Photos", 0.1 * share),
         )
     with stage("Loading Model", 0.1):
         model = models.get(options.weights, choose_device(options.device))

@@ -166,15 +166,17 @@ def test_progress_rises_and_can_cancel(weights: Path, photos: list[Path]) -> Non
     def watch(stage: str, share: float) -> None:
         shares.append(share)
 
-    def stop(stage: str, share: float) -> None:
-        if share > 0.4:
-            raise CancelledError("Cancelled.")
-
     reconstruct(photos[:2], options, models=ModelCache(), progress=watch)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    with pytest.raises(CancelledError):
-        reconstruct(photos[:2], options, models=ModelCache(), progress=stop)
+    for limit in (0.04, 0.4):  # between two photos, and while poses are sought
+
+        def stop(stage: str, share: float, limit: float = limit) -> None:
+            if share > limit:
+                raise CancelledError(stage)
+
+        with pytest.raises(CancelledError, match="Reading Photos" if limit < 0.1 else "Finding Poses"):
+            reconstruct(photos[:2], options, models=ModelCache(), progress=stop)
 
 
 def test_changed_weights_are_loaded_again(tmp_path: Path) -> None:
