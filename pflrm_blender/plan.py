@@ -14,7 +14,7 @@ from .errors import PflrmError
 from .runtime import EXTENSION, interpreter_in
 
 LOCK = EXTENSION / "core" / "requirements-lock.txt"
-CARRIED_WHEELS = EXTENSION / "wheels-offline"  # in an extension that was packaged for use without a network
+CARRIED_WHEELS = EXTENSION / "wheels-offline"  # for the processor, in an extension for use without a network
 RECORD = "runtime.json"  # in an environment that this extension has made
 LONGEST_ON_WINDOWS = 130  # characters of the folder; torch has files of 125 below it, and Windows allows 260
 _TORCH_WHEEL = re.compile(r"torch-([\d.]+)(?:\+(\w[\w.]*))?-cp3(\d+)-")
@@ -86,7 +86,7 @@ def make(wishes: Wishes) -> Plan:
     """
     _check_goal(wishes.goal)
     wheels = Path(wishes.wheels) if wishes.wheels else None
-    if wheels is None and wishes.variant == "auto" and CARRIED_WHEELS.is_dir():
+    if wheels is None and wishes.variant in ("auto", "cpu") and CARRIED_WHEELS.is_dir():
         wheels = CARRIED_WHEELS
     if wheels is None:
         build, versions = variants.choose(variants.look(wishes.renderer), wishes.variant), set(bases.VERSIONS)
