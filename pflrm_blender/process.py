@@ -15,7 +15,7 @@ from typing import Any
 from .runtime import EXTENSION, NO_WINDOW, clean_environment
 
 WORKER = EXTENSION / "core" / "worker.py"
-NICENESS = 13  # the viewport stays as fluid as without a run
+NICENESS = 13  # the viewport stays nearly as fluid as without a run; docs/benchmarks.md compares others
 LOG_LINES = 100
 LOG_LINE_LENGTH = 1000
 END_SECONDS = 1.0  # after its input is closed

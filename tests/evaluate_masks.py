@@ -14,7 +14,7 @@ from pflrm.core.photos import load_photo
 
 
 def main(data: Path) -> None:
-    """Print the intersection over union of each photo's mask with the true one, and the mean of each set."""
+    """Print the intersection over union of each photo's mask with the one that is given, and the mean of each set."""
     for folder in sorted(data.glob("*/images")):
         photos = sorted(folder.iterdir())
         found = [_overlap(photo, next(folder.parent.glob(f"masks/{photo.stem}.*"))) for photo in photos]
