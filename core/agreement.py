@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .hull import off_vertical
 from .photos import View
-from .silhouettes import signed_distances
+from .silhouettes import known_up, signed_distances
 
 DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
 SLACK = 0.005  # how far outside a mask a point may lie unpunished
@@ -50,6 +51,7 @@ class Scene:
     commonness: Tensor  # (V, N) log of the mean likeness of such a pixel to all pixels of the object
     nearest: Tensor  # (V, CELLS²) index of the sampled pixel nearest to a cell, N on the background
     offsets: Tensor  # (K,) depths less the centre's
+    up: Tensor  # (V, 3) direction of the sky in a view's camera, zero where nobody knows it
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> 
         commonness=likeness.mean(2).clamp(min=1e-3).log(),
         nearest=torch.from_numpy(np.stack([_nearest(*pair) for pair in zip(masks, chosen, strict=True)])),
         offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
+        up=known_up(views),
     )
 
 
@@ -183,14 +186,18 @@ def score_at(scene: Scene, poses: Tensor, surface: Surface) -> Tensor:
 
 def _total(scene: Scene, poses: Tensor, covered: Tensor, evidence: Tensor) -> Tensor:
     excess = ((-covered - SLACK) / scene.softness).clamp(min=0)
-    return APPEARANCE * evidence - COVER * (excess / (1 + excess)).mean() - HABIT * _habit(poses)
+    return APPEARANCE * evidence - COVER * (excess / (1 + excess)).mean() - HABIT * _habit(scene, poses)
 
 
-def _habit(poses: Tensor) -> Tensor:
-    """How far cameras are from what is usual: the object in the middle, photos from about the same distance."""
+def _habit(scene: Scene, poses: Tensor) -> Tensor:
+    """How far cameras are from what is usual: the object in the middle, photos from about the same distance, and one
+    vertical for all that have measured it."""
     centre = poses[1:, :3, 3]
     distance = (centre[:, 2] / poses[0, 2, 3]).clamp(min=0.1).log() / CLOSER
-    return 0.5 * ((centre[:, :2] / ASIDE).square().sum() + distance.square().sum())
+    verticals = torch.einsum("vij,vi->vj", poses[:, :3, :3], scene.up)[scene.up.any(-1)]
+    common = F.normalize(verticals.sum(0), dim=0)
+    aside = 0.5 * ((centre[:, :2] / ASIDE).square().sum() + distance.square().sum())
+    return off_vertical(verticals, common).sum() + aside
 
 
 def _project(scene: Scene, poses: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from .errors import InputError
 DEFAULT_FOV = 50.0  # degrees across the longer side, for photos that do not say how they were taken
 FULL_FRAME_WIDTH = 36.0  # millimetres across the longer side of a 35 mm frame
 CANONICAL_FILL = 0.9  # share of a canonical view's half width that the object's bounding circle takes
+LEAST_UPRIGHT = 0.1  # of the vertical across the optical axis, below which its direction in the image is noise
 # Directions of the reference camera in the world: x stays right, y points down and z forward.
 REFERENCE_ROTATION = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
@@ -126,6 +128,18 @@ def minimal_rotation(direction: np.ndarray) -> np.ndarray:
     ])
 
 
+def upright_rotation(direction: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """The rotation (3, 3) that turns the optical axis onto ``direction`` so that ``up`` (3,) points up in the image.
+
+    Both are unit vectors. Seen along the vertical there is no up: then as ``minimal_rotation``.
+    """
+    down = direction * (up @ direction) - up
+    if np.linalg.norm(down) < LEAST_UPRIGHT:
+        return minimal_rotation(direction)
+    down = down / np.linalg.norm(down)
+    return np.stack([np.cross(down, direction), down, direction], axis=1)
+
+
 def bounding_cone(mask: np.ndarray, intrinsics: Intrinsics) -> tuple[np.ndarray, float]:
     """The narrowest cone from the camera that holds a mask.
 
@@ -179,28 +193,53 @@ def save_cameras(path: Path, cameras: Sequence[Camera], reference: int = 0) -> N
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def load_intrinsics(path: Path) -> dict[str, Intrinsics]:
-    """Read the intrinsics of each photo from a file in the form of cameras.json; poses in it are not used.
+@dataclass(frozen=True)
+class KnownCamera:
+    """What is known of a photo's camera beforehand: ``up`` (3,) is a unit vector towards the sky in its axes."""
 
-    :returns: intrinsics by file name without its folder.
+    intrinsics: Intrinsics | None
+    up: np.ndarray | None
+
+
+def load_known_cameras(path: Path) -> dict[str, KnownCamera]:
+    """Read what is known of each photo's camera from a file in the form of cameras.json; poses in it are not used.
+
+    An entry may have ``up``: the direction of the sky in the camera's axes (x right, y down, z forward), a unit vector.
+    One that has it may do without the intrinsics.
+
+    :returns: by file name without its folder.
     :raises InputError: the file is missing, is no JSON, or lacks a value.
     """
     remedy = "Give a file in the form of cameras.json, with width, height, fx, fy, cx, cy in pixels for each photo."
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["photos"]
-        by_file = {
-            Path(entry["file"]).name: Intrinsics(
-                int(entry["width"]), int(entry["height"]),
-                float(entry["fx"]), float(entry["fy"]), float(entry["cx"]), float(entry["cy"]),
-            )
-            for entry in entries
-        }
+        by_file = {Path(entry["file"]).name: _known_camera(entry) for entry in entries}
     except OSError as error:
         raise InputError(f"The intrinsics file {path} cannot be read: {error.strerror}.", remedy) from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"The intrinsics file {path} has no valid value for {error}.", remedy) from error
-    for name, intrinsics in by_file.items():
-        values = (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy)
-        if not all(map(math.isfinite, values)) or min(intrinsics.width, intrinsics.height, *values[:2]) <= 0:
-            raise InputError(f"The intrinsics of {name} in {path} are not a camera: {values}.", remedy)
+    for name, known in by_file.items():
+        _check(name, known, path, remedy)
     return by_file
+
+
+def _known_camera(entry: dict[str, Any]) -> KnownCamera:
+    up = None if entry.get("up") is None else np.array(entry["up"], dtype=np.float64)
+    if up is not None and "fx" not in entry:
+        return KnownCamera(None, up)
+    intrinsics = Intrinsics(
+        int(entry["width"]), int(entry["height"]),
+        float(entry["fx"]), float(entry["fy"]), float(entry["cx"]), float(entry["cy"]),
+    )
+    return KnownCamera(intrinsics, up)
+
+
+def _check(name: str, known: KnownCamera, path: Path, remedy: str) -> None:
+    lens, up = known.intrinsics, known.up
+    if lens is not None:
+        values = (lens.fx, lens.fy, lens.cx, lens.cy)
+        if not all(map(math.isfinite, values)) or min(lens.width, lens.height, *values[:2]) <= 0:
+            raise InputError(f"The intrinsics of {name} in {path} are not a camera: {values}.", remedy)
+    if up is not None and (up.shape != (3,) or not abs(np.linalg.norm(up) - 1) < 0.01):
+        raise InputError(f"The direction up of {name} in {path} is no unit vector: {up.tolist()}.",
+                         "Give three numbers, the direction of the sky in the camera's axes, or leave it out.")

@@ -1,4 +1,4 @@
-"""An image file → upright pixels of a working size, and what the file says about its lens."""
+"""An image file → upright pixels of a working size, and what the file says about its lens and about up and down."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from .errors import InputError
+from .gravity import up_of
 
 WORKING_SIZE = 1600  # pixels on the longer side that are kept
 LEAST_SIZE = 32  # pixels on the shorter side that a photo must have
@@ -35,6 +36,7 @@ UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF Orientation �
     8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
 ORIENTATION, EXIF_BLOCK, FOCAL_LENGTH, FOCAL_35MM = 0x0112, 0x8769, 0x920A, 0xA405
+MAKER_NOTE, LENS_MODEL = 0x927C, 0xA434
 PIXEL_WIDTH, PIXEL_HEIGHT, PLANE_X_RESOLUTION, PLANE_UNIT = 0xA002, 0xA003, 0xA20E, 0xA210
 FORMATS_REMEDY = "Save it again as JPEG or PNG (WebP, TIFF and HEIC are read too), or choose another file."
 
@@ -45,13 +47,14 @@ class ImageContent:
 
     ``rgba`` (H, W, 4) float32 in [0, 1], straight alpha, at most WORKING_SIZE pixels long; ``size`` (width, height)
     of the upright original; ``orientation`` the EXIF value that was undone; ``fov`` in degrees across the longer
-    side if EXIF tells.
+    side, and ``up`` (3,) towards the sky in the upright photo's camera (``gravity.up_of``), if EXIF tells.
     """
 
     rgba: np.ndarray
     size: tuple[int, int]
     orientation: int
     fov: float | None
+    up: np.ndarray | None
 
 
 def read_image(path: Path) -> ImageContent:
@@ -68,7 +71,12 @@ def read_image(path: Path) -> ImageContent:
         if frames > 1 and image.format in ANIMATED_FORMATS:
             raise InputError(f"{path} has {frames} frames, an animation is not a photo.",
                              "Save the frame you want as JPEG or PNG.")
-        fov = _fov_of(image.getexif().get_ifd(EXIF_BLOCK))
+        exif = image.getexif()
+        block = exif.get_ifd(EXIF_BLOCK)
+        fov = _fov_of(block)
+        # Of HEIC the pixels are upright by now, and the tag says so.
+        stored = image.info.get("original_orientation") or exif.get(ORIENTATION, 1)
+        up = up_of(block.get(MAKER_NOTE), block.get(LENS_MODEL), stored)
         scale = min(1.0, WORKING_SIZE / max(width, height))
         target = (max(1, round(width * scale)), max(1, round(height * scale)))
         image.draft(None, target)  # a JPEG is decoded at the smallest sufficient of 1, 1/2, 1/4, 1/8
@@ -78,7 +86,7 @@ def read_image(path: Path) -> ImageContent:
     if orientation in UPRIGHT:
         pixels = UPRIGHT[orientation](pixels)
         width, height = (height, width) if orientation >= 5 else (width, height)
-    return ImageContent(np.ascontiguousarray(pixels), (width, height), orientation, fov)
+    return ImageContent(np.ascontiguousarray(pixels), (width, height), orientation, fov, up)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ def inspect_photo(path: Path, mask: Path | None, folder: Path) -> dict[str, Any]
     :param mask: a mask file, or None.
     :param folder: where ``cutout`` and ``preview`` are written.
     :returns: values for JSON: ``width``, ``height`` of the upright photo; ``focal_35mm`` (mm) by its EXIF, or None;
+        ``tilt`` by which the phone that took it looked down (degrees), or None;
         ``origin`` of the object as in ``photos.Cutout``; its ``share`` of the photo; ``touches_border``; ``sure``;
         ``cutout``, a PNG file of the photo at working size whose alpha is the mask; ``preview``, a small one with a
         dimmed background; ``problem``, words that say why a run would refuse the photo, or "". Of a photo that cannot
@@ -47,6 +48,7 @@ def inspect_photo(path: Path, mask: Path | None, folder: Path) -> dict[str, Any]
     return {
         "width": width, "height": height,
         "focal_35mm": None if content.fov is None else round(_focal_35mm(content.fov), 1),
+        "tilt": None if content.up is None else round(_tilt(content.up), 1),
         "origin": found.origin, "share": round(found.share, 4), "touches_border": found.touches_border,
         "sure": found.sure, "cutout": str(cutout), "preview": str(preview), "problem": _problem(path, found),
     }
@@ -63,6 +65,11 @@ def _problem(path: Path, found: Cutout) -> str:
 def _focal_35mm(fov: float) -> float:
     """The 35 mm equivalent focal length of a field of view in degrees across the longer side."""
     return FULL_FRAME_WIDTH / 2 / math.tan(math.radians(fov) / 2)
+
+
+def _tilt(up: np.ndarray) -> float:
+    """The angle in degrees by which a camera looks down, from the direction of the sky in it."""
+    return math.degrees(math.asin(-up[2]))
 
 
 def _dimmed(rgb: np.ndarray, found: Cutout) -> np.ndarray:

@@ -41,6 +41,7 @@ class PairTable:
     elevations: torch.Tensor  # (E,) radians
     azimuths: torch.Tensor  # (A,) radians
     scores: dict[tuple[int, int], torch.Tensor]  # (E, E, A) for each pair of views, first < second
+    likely: torch.Tensor  # (V, E) what each view by itself says about its elevation
 
 
 def level_table(scene: Silhouettes) -> PairTable:
@@ -56,7 +57,15 @@ def level_table(scene: Silhouettes) -> PairTable:
     couples = [(a, b) for a in range(len(scene)) for b in range(a + 1, len(scene))]
     with side_by_side() as pool:
         scores = pool.map(lambda pair: score_pair(scene, pair[0], pair[1], rotations).view(shape), couples)
-        return PairTable(elevations, azimuths, dict(zip(couples, scores, strict=True)))
+        return PairTable(elevations, azimuths, dict(zip(couples, scores, strict=True)), _likely(scene, elevations))
+
+
+def _likely(scene: Silhouettes, elevations: torch.Tensor) -> torch.Tensor:
+    """(V, E) log likelihood of elevations, by what has measured the vertical."""
+    measured = torch.asin((-scene.up[:, 2:]).clamp(-1, 1))
+    step = elevations[1] - elevations[0]
+    off = (elevations - measured).abs() / step
+    return -2 * off.square() * scene.up.any(-1, keepdim=True)
 
 
 def score_pair(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor) -> torch.Tensor:
@@ -125,9 +134,9 @@ def assemble(table: PairTable, views: int, *, count: int) -> tuple[torch.Tensor,
     new_turn = torch.arange(turns).repeat(tilts)
     tilt = torch.arange(tilts)[:, None]
     turn = torch.zeros(tilts, 1, dtype=torch.long)
-    best, cell = torch.zeros(tilts), _cell(tilt[:, 0], turn[:, 0])
+    best, cell = table.likely[0], _cell(tilt[:, 0], turn[:, 0])
     for b in range(1, views):
-        total = best[:, None].repeat(1, len(new_tilt))
+        total = best[:, None] + table.likely[b].repeat_interleave(turns)
         for a in range(b):
             total += table.scores[a, b][tilt[:, a, None], new_tilt, (new_turn - turn[:, a, None]) % turns]
         inner, state = _best_of_cells(total.view(-1, tilts, turns))

@@ -13,10 +13,12 @@ import numpy as np
 from .cameras import (
     DEFAULT_FOV,
     Intrinsics,
+    KnownCamera,
     bounding_cone,
     canonical_intrinsics,
-    load_intrinsics,
+    load_known_cameras,
     minimal_rotation,
+    upright_rotation,
 )
 from .errors import InputError
 from .image_files import UPRIGHT, ImageContent, read_image
@@ -38,7 +40,8 @@ class Photo:
     """A photo with its background removed.
 
     ``rgba`` (H, W, 4) float32 in [0, 1], straight alpha, upright, at most 1600 pixels long; ``size`` (width, height)
-    and ``intrinsics`` belong to the upright original; ``focal_source`` is "given", "exif" or "assumed".
+    and ``intrinsics`` belong to the upright original; ``focal_source`` is "given", "exif" or "assumed"; ``up`` (3,) is
+    the direction of the sky in the photo's camera, if it is known.
     """
 
     path: Path
@@ -47,6 +50,7 @@ class Photo:
     intrinsics: Intrinsics
     focal_source: str
     warnings: tuple[str, ...]
+    up: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ class Cutout:
 class View:
     """The canonical view of a photo: ``image`` (S, S, 4) float32 straight alpha, seen by ``intrinsics``.
 
-    ``photo_from_view`` (3, 3) turns directions of the view's camera into directions of the photo's camera.
+    ``photo_from_view`` (3, 3) turns directions of the view's camera into directions of the photo's camera. Where the
+    photo knows its ``up`` (3,), the view stands upright, and knows it too.
     ``unseen`` (2S, 2S) bool, over twice the view's extent: where an object that the photo cuts off may go on.
     """
 
@@ -95,12 +100,18 @@ class View:
     photo: Photo
     unseen: np.ndarray
 
+    @property
+    def up(self) -> np.ndarray | None:
+        """The direction of the sky (3,) in the view's camera, if it is known."""
+        return None if self.photo.up is None else self.photo_from_view.T @ self.photo.up
+
 
 def load_photo(
     path: Path,
     *,
     mask: Path | None = None,
     intrinsics: Intrinsics | None = None,
+    up: np.ndarray | None = None,
     focal_35mm: float | None = None,
     fov: float | None = None,
     background: str = "automatic",
@@ -112,6 +123,7 @@ def load_photo(
 
     :param intrinsics: of the upright photo, in any pixel size of the same shape; goes before ``focal_35mm`` (35 mm
         equivalent), ``fov`` (degrees across the longer side), EXIF, and DEFAULT_FOV, in this order.
+    :param up: (3,) direction of the sky in the upright photo's camera; goes before what the phone has felt.
     :raises InputError: the photo or the mask cannot be used, shows no object, or an option makes no sense.
     """
     path = Path(path)
@@ -128,7 +140,7 @@ def load_photo(
     if found.touches_border:
         warnings.append(f"The object in {path.name} is cut off at the edge of the photo: its pose will be less sure.")
     rgba = np.dstack([content.rgba[..., :3], found.alpha])
-    return Photo(path, rgba, content.size, camera, source, tuple(warnings))
+    return Photo(path, rgba, content.size, camera, source, tuple(warnings), content.up if up is None else up)
 
 
 def load_photos(
@@ -144,7 +156,7 @@ def load_photos(
     those come back that differ most, the first one among them, which says so in its warnings.
 
     :param masks: none, or one for each photo in the same order, None where the object is found without.
-    :param intrinsics_file: see ``cameras.load_intrinsics``; it must name each photo.
+    :param intrinsics_file: see ``cameras.load_known_cameras``; it must name each photo.
     :param progress: called with the fraction done before each photo; it may raise to stop.
     :raises InputError: as ``load_photo``; or there are no photos, too many, or two that are the same.
     """
@@ -154,7 +166,7 @@ def load_photos(
         raise InputError(f"There are {len(paths)} photos, more than {MOST_OFFERED}.",
                          "Choose those that show the object from the most different sides.")
     check_masks(paths, masks)
-    known = load_intrinsics(Path(intrinsics_file)) if intrinsics_file is not None else {}
+    known = load_known_cameras(Path(intrinsics_file)) if intrinsics_file is not None else {}
     missing = [path for path in paths if Path(path).name not in known]
     if intrinsics_file is not None and missing:
         raise InputError(f"The intrinsics file {intrinsics_file} has no entry for {Path(missing[0]).name}.",
@@ -162,9 +174,10 @@ def load_photos(
     photos: list[Photo] = []
     for index, path in enumerate(paths):
         progress(index / len(paths))
+        camera = known.get(Path(path).name, KnownCamera(None, None))
         photo = load_photo(
-            path, mask=masks[index] if masks else None, intrinsics=known.get(Path(path).name),
-            focal_35mm=focal_35mm, fov=fov,
+            path, mask=masks[index] if masks else None,
+            intrinsics=camera.intrinsics, up=camera.up, focal_35mm=focal_35mm, fov=fov,
         )
         for other in photos:
             if np.array_equal(photo.rgba[..., :3], other.rgba[..., :3]):
@@ -210,7 +223,7 @@ def canonical_view(photo: Photo, size: int) -> View:
     height, width = photo.rgba.shape[:2]
     camera = photo.intrinsics.resized(width, height)
     axis, half_angle = bounding_cone(photo.rgba[..., 3] > 0.5, camera)
-    photo_from_view = minimal_rotation(axis)
+    photo_from_view = minimal_rotation(axis) if photo.up is None else upright_rotation(axis, photo.up)
     view_camera = canonical_intrinsics(half_angle, size)
     # Where the photo is finer than the view, take several samples a pixel and average them: no aliasing.
     samples = _samples_a_pixel(view_camera, camera, photo_from_view)

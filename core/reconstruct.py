@@ -62,6 +62,7 @@ class Reconstruction:
     ``masks``: where each photo shows the object, (H, W) float32 in [0, 1], in fewer pixels than the photo's.
     ``alternatives``: other sets of cameras that explain the photos about as well, best first, and ``symmetry`` in
     words why that may be; the mesh belongs to ``cameras``.
+    ``up``: (3,) direction of the sky in the world, as measured by the phone or as level photos make it likely.
     ``points``: what the network takes for the surface in each photo, see ``depth_points``; none without a depth head.
     """
 
@@ -72,6 +73,7 @@ class Reconstruction:
     masks: tuple[np.ndarray, ...] = ()
     alternatives: tuple[tuple[Camera, ...], ...] = ()
     symmetry: str = ""
+    up: tuple[float, ...] = (0.0, 0.0, 1.0)
     points: tuple[np.ndarray, ...] = ()
 
 
@@ -267,7 +269,8 @@ def reconstruct(
     points = () if depth is None or log_scale is None else depth_points(views, poses, depth, log_scale)
     cameras, *others = (photo_cameras(views, one.world_to_camera, one.confidence) for one in alternatives(hypotheses))
     return Reconstruction(
-        cameras, mesh, warnings_of(loaded), seconds, masks, tuple(others), symmetry(hypotheses), points
+        cameras, mesh, warnings_of(loaded), seconds, masks, tuple(others), symmetry(hypotheses),
+        tuple(hypotheses[0].up.tolist()), points,
     )
 
 
@@ -304,6 +307,7 @@ def save_result(path: Path, result: Reconstruction) -> None:
         "alternatives": np.array([[camera.world_to_camera for camera in one] for one in explanations]),
         "alternative_confidence": np.array([[camera.confidence for camera in one] for one in explanations]),
         "symmetry": np.array(result.symmetry),
+        "up": np.array(result.up),
         "warnings": np.array(result.warnings, dtype=np.str_),
         "seconds_json": np.array(json.dumps(result.seconds)),
     }

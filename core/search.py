@@ -9,7 +9,7 @@ PnP join as further candidates; all are judged alike. Where nobody told the foca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +43,7 @@ class Hypothesis:
     world_to_camera: np.ndarray  # (V, 4, 4) float64
     score: float  # higher is better
     confidence: np.ndarray  # (V,) probability that a camera is within SURE_WITHIN of the truth; 1 for the reference
+    up: np.ndarray = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))  # (3,) to the sky, in the poses' world
     zoom: float = 1.0  # factor of all views' focal lengths, one for all hypotheses of a search
 
 
@@ -117,7 +118,8 @@ def search_poses(
     ]
     if len(views) == 1:
         alone = hull.start(scenes[0], _level(torch.eye(3)[None, None]))
-        return [Hypothesis(to_cameras(scenes[0], alone)[0], 0.0, np.ones(1))]
+        up = np.array([0.0, 0.0, 1.0]) if views[0].up is None else cameras.REFERENCE_ROTATION.T @ views[0].up
+        return [Hypothesis(to_cameras(scenes[0], alone)[0], 0.0, np.ones(1), up)]
     sets, score = _starts(views, scenes[0], settings, zooming, report)
     objectives = [_objective(views, *both) for both in zip(scenes, settings.rounds, strict=True)]
     for done, (objective, now) in enumerate(zip(objectives, settings.rounds, strict=True)):
@@ -162,8 +164,9 @@ def _hypotheses(scene: Silhouettes, sets: CameraSets, score: torch.Tensor) -> li
     kept = pairs.distinct(sets.rotation, score, apart=DISTINCT, count=RETURNED)
     zoom = (sets.zoom[kept].log() * (score[kept] / ZOOM_TEMPERATURE).softmax(0)).sum().exp()
     poses = to_cameras(scene, replace(sets[kept], zoom=zoom.expand(len(kept))))
+    up = sets.rotation[:, 0, :, 2].double().numpy() @ cameras.REFERENCE_ROTATION  # the search's own z axis
     return [
-        Hypothesis(poses[i], float(score[k]), sure[k].numpy(), float(zoom)) for i, k in enumerate(kept.tolist())
+        Hypothesis(poses[i], float(score[k]), sure[k].numpy(), up[k], float(zoom)) for i, k in enumerate(kept.tolist())
     ]
 
 

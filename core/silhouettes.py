@@ -46,6 +46,7 @@ class Silhouettes:
     offsets: torch.Tensor  # (K,) where rays are sampled, before and behind the object's centre
     surface: torch.Tensor | None  # (V, 2, S, S) predicted depth of the surface less the centre's, and its Laplace scale
     pixel_surface: torch.Tensor | None  # (V, N, 2) the same at the sampled pixels
+    up: torch.Tensor  # (V, 3) direction of the sky in a view's camera, zero where nobody knows it
 
     def __len__(self) -> int:
         return len(self.focal)
@@ -93,7 +94,13 @@ def prepare(
         offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
         surface=surface,
         pixel_surface=None if surface is None else _at_pixels(surface, pixels),
+        up=known_up(views),
     )
+
+
+def known_up(views: Sequence[View]) -> torch.Tensor:
+    """(V, 3) direction of the sky in each view's camera, zero where nobody knows it."""
+    return torch.from_numpy(np.stack([np.zeros(3) if view.up is None else view.up for view in views])).float()
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:

@@ -78,6 +78,8 @@ def words_about(photo: bpy.types.PropertyGroup) -> str:
         facts.append(tip_("focal length {millimetres:g} mm by its EXIF").format(millimetres=state.focal_35mm))
     else:
         facts.append(tip_("focal length not in its EXIF"))
+    if state.tilt is not None:
+        facts.append(tip_("looks down by {degrees:.0f}° by its phone").format(degrees=state.tilt))
     if not state.sure:
         facts.append(tip_("hard to tell from its background"))
     if state.touches_border:

@@ -32,6 +32,7 @@ class PhotoState:
     width: int = 0
     height: int = 0
     focal_35mm: float | None = None
+    tilt: float | None = None
     origin: str = ""
     share: float = 0.0
     touches_border: bool = False

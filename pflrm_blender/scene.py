@@ -4,9 +4,10 @@ The only writer of ``bpy.data``. Everything that a run makes hangs below one emp
 move, turn and scale the whole. A run that fails half way leaves the file as it was.
 
 Results come with OpenCV cameras (x right, y down, z forward) in units of the object's radius; Blender's cameras look
-along −z with y up. What later steps need to know is kept in custom properties, which survive without the extension:
-collection ``pflrm_run``, ``pflrm_seconds``, ``pflrm_warnings``, ``pflrm_symmetry``; root ``pflrm_extent`` (the
-object's longest side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence``
+along −z with y up. A result's world is level with its first photo; the root turns it so that the object stands upright.
+What later steps need to know is kept in custom properties, which survive without the extension: collection
+``pflrm_run``, ``pflrm_seconds``, ``pflrm_warnings``, ``pflrm_symmetry``; root ``pflrm_extent`` (the object's longest
+side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence``
 (0 … 1), and those of ``alternatives.py`` and ``overlay.py``.
 """
 
@@ -22,7 +23,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
 from . import alternatives, overlay, photo_images, texture
 from .results import Result, add_markers, fit_background
@@ -55,7 +56,7 @@ class ResultData:
     fy, cx, cy in pixels; ``world_to_camera`` (V, 4, 4) OpenCV; ``confidence`` (V,) in [0, 1]; ``seconds`` by stage.
     ``alternatives`` (K, V, 4, 4) and ``alternative_confidence`` (K, V): sets of cameras that explain the photos about
     as well, first the one above; ``symmetry``: in words why there are several. ``points``: a (N, 4) for each photo, in
-    its camera (OpenCV), and how sure each is.
+    its camera (OpenCV), and how sure each is. ``up`` (3,): where the sky is in the result's world.
     """
 
     files: tuple[Path, ...]
@@ -71,6 +72,7 @@ class ResultData:
     alternative_confidence: np.ndarray | None = None
     symmetry: str = ""
     points: tuple[np.ndarray, ...] = ()
+    up: tuple[float, ...] = (0.0, 0.0, 1.0)
 
 
 def load_result(path: Path) -> ResultData:
@@ -94,6 +96,7 @@ def load_result(path: Path) -> ResultData:
                 alternative_confidence=arrays.get("alternative_confidence"),
                 symmetry=str(arrays.get("symmetry", "")),
                 points=tuple(arrays[name] for name in _each("points", arrays)),
+                up=tuple(float(value) for value in arrays["up"]) if "up" in arrays else (0.0, 0.0, 1.0),
             )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ResultError(f"The result {path} cannot be read: {error}") from error
@@ -158,16 +161,18 @@ class _Builder:
         projected: texture.Texture | None,
     ) -> Result:  # fmt: skip
         mesh_data = self.data.mesh
+        upright = Vector(self.data.up).rotation_difference(Vector((0.0, 0.0, 1.0))).to_matrix()
         extent, lowest = _RADII_ACROSS, 0.0
         if mesh_data is not None and len(mesh_data.vertices):
-            low, high = mesh_data.vertices.min(axis=0), mesh_data.vertices.max(axis=0)
+            standing = mesh_data.vertices @ np.array(upright).T
+            low, high = standing.min(axis=0), standing.max(axis=0)
             extent, lowest = float((high - low).max()), float(low[2])
         scale = size / extent
-        lift = Matrix.Translation((0.0, 0.0, -lowest if on_floor else 0.0))
+        lift = Matrix.Translation(upright.inverted() @ Vector((0.0, 0.0, -lowest if on_floor else 0.0)))
 
         collection = self._keep(bpy.data.collections.new(self.title))
         self.scene.collection.children.link(collection)
-        root = self._make_root(collection, extent, scale, location)
+        root = self._make_root(collection, extent, scale, location, upright)
         mesh = None
         if mesh_data is not None:
             mesh = self._make_object(collection, root, self.title, self._make_mesh(mesh_data), lift)
@@ -211,9 +216,9 @@ class _Builder:
         return made
 
     def _make_root(
-        self, collection: bpy.types.Collection, extent: float, scale: float, location: Sequence[float]
+        self, collection: bpy.types.Collection, extent: float, scale: float, location: Sequence[float], upright: Matrix
     ) -> bpy.types.Object:
-        matrix = Matrix.Translation(location) @ Matrix.Scale(scale, 4)
+        matrix = Matrix.Translation(location) @ upright.to_4x4() @ Matrix.Scale(scale, 4)
         root = self._make_object(collection, None, f"{self.title} Root", None, matrix)
         root.empty_display_type = "PLAIN_AXES"
         root.empty_display_size = extent / 4

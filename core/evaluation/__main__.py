@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--views", type=int, choices=(2, 3, 4, 5), default=INPUT_VIEWS, help="input photos an object")
     parser.add_argument("--every-choice", action="store_true", help="every choice of so many of an object's photos")
     parser.add_argument("--intrinsics", choices=("known", "unknown"), default="known")
+    parser.add_argument("--vertical", choices=("known", "unknown"), default="unknown", help="as phones feel it, or not")
     parser.add_argument("--pose", choices=sorted(METHODS), default="product", help="where the cameras come from")
     parser.add_argument("--quality", choices=QUALITIES, default="standard")
     parser.add_argument("--device", default="auto")
@@ -52,9 +53,11 @@ def _run(arguments: argparse.Namespace) -> None:
         objects = [choice for item in objects for choice in every_choice(item, arguments.views)]
     predict = METHODS[arguments.pose](options, objects)
     scores = evaluate(
-        objects, predict, views=arguments.views, known_intrinsics=arguments.intrinsics == "known", report=_report
+        objects, predict, views=arguments.views, known_intrinsics=arguments.intrinsics == "known",
+        known_vertical=arguments.vertical == "known", report=_report,
     )
-    label = f"{arguments.pose}, {arguments.views} views, {arguments.intrinsics} intrinsics"
+    known = f"{arguments.intrinsics} intrinsics, {arguments.vertical} vertical"
+    label = f"{arguments.pose}, {arguments.views} views, {known}"
     rows = rows_of(label, scores)
     bins = bins_of(scores)
     tables = (markdown([*rows, *PEERS] if arguments.peers else rows), markdown(rows_by_separation(label, scores)))

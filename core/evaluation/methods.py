@@ -12,7 +12,7 @@ import numpy as np
 from ..cameras import Camera, half_angle_of, object_distance, pose
 from ..errors import InputError
 from ..mesh import extract_mesh
-from ..photos import View, canonical_view, load_photos, zoomed
+from ..photos import View, canonical_view, focal_is_known, load_photos, zoomed
 from ..pnp import solve_pnp
 from ..reconstruct import (
     ModelCache,
@@ -94,7 +94,8 @@ def search(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
 
     def run(photos: Sequence[Path], intrinsics: Path | None) -> Outcome:
         views = _views(photos, intrinsics, SEARCH_VIEW_SIZE)
-        found = search_poses(views, zooming=intrinsics is None, effort=options.quality, seed=options.seed)
+        zooming = not focal_is_known([view.photo for view in views])
+        found = search_poses(views, zooming=zooming, effort=options.quality, seed=options.seed)
         views = zoomed(views, found[0].zoom)
         best = refine_poses(views, found, quality=options.quality, seed=options.seed)[0]
         return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), None)

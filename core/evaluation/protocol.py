@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +31,7 @@ from .render import load_rgba, on_white, render_mask, render_mesh
 from .sets import INPUT_VIEWS, NOVEL_VIEW, EvaluationObject
 
 SURFACE_SAMPLES = 20_000
+VERTICAL_ERROR = math.radians(2)  # of a vertical that a phone has felt, in each of two directions
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,12 @@ def evaluate(
     *,
     views: int = INPUT_VIEWS,
     known_intrinsics: bool = True,
+    known_vertical: bool = False,
     report: Callable[[Score], None] = lambda score: None,
 ) -> list[Score]:
     """Score a method on the first ``views`` photos of each object.
 
+    :param known_vertical: tell each photo's vertical, with the error that a phone's sense of gravity has.
     A method that raises InputError has failed on that object; other exceptions end the evaluation.
     """
     scores = []
@@ -81,16 +87,38 @@ def evaluate(
         started = time.perf_counter()
         try:
             with tempfile.TemporaryDirectory() as folder:
-                intrinsics = Path(folder) / "intrinsics.json" if known_intrinsics else None
-                if intrinsics is not None:
-                    save_cameras(intrinsics, [replace(camera, world_to_camera=np.eye(4)) for camera in cameras])
-                outcome = predict([Path(camera.file) for camera in cameras], intrinsics)
+                known = Path(folder) / "intrinsics.json" if known_intrinsics or known_vertical else None
+                if known is not None:
+                    _tell(known, cameras, known_intrinsics, known_vertical)
+                outcome = predict([Path(camera.file) for camera in cameras], known)
             score = score_outcome(item, outcome, views)
         except InputError as error:
             score = Score(item.name, item.symmetric, views * (views - 1) // 2, failure=error.message)
         scores.append(replace(score, seconds=time.perf_counter() - started))
         report(scores[-1])
     return scores
+
+
+def _tell(path: Path, cameras: Sequence[Camera], intrinsics: bool, vertical: bool) -> None:
+    """Write what a method may know beforehand in the form of cameras.json."""
+    save_cameras(path, [replace(camera, world_to_camera=np.eye(4)) for camera in cameras])
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for photo, camera in zip(content["photos"], cameras, strict=True):
+        if vertical:
+            photo["up"] = felt_vertical(camera).tolist()
+        if not intrinsics:
+            for name in ("width", "height", "fx", "fy", "cx", "cy"):
+                del photo[name]
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def felt_vertical(camera: Camera) -> np.ndarray:
+    """The direction of the sky (3,) in a camera, as far off the true one as a phone's sense of gravity, in a direction
+    that is random but the same each time."""
+    up = camera.world_to_camera[:3, 2]
+    generator = np.random.default_rng(zlib.crc32("/".join(Path(camera.file).parts[-2:]).encode()))
+    off = generator.normal(scale=VERTICAL_ERROR, size=3)
+    return (up + off) / np.linalg.norm(up + off)
 
 
 def score_outcome(item: EvaluationObject, outcome: Outcome, views: int) -> Score:

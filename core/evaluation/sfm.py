@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..cameras import Camera, Intrinsics, load_intrinsics
+from ..cameras import Camera, Intrinsics, load_known_cameras
 from ..errors import InputError, RuntimeMissingError
 from .protocol import Outcome
 from .render import load_rgba, on_white
@@ -31,14 +31,14 @@ def structure_from_motion(photos: Sequence[Path], intrinsics: Path | None) -> Ou
         import pycolmap
     except ImportError as error:
         raise RuntimeMissingError("pycolmap is not installed.", "Install it in an environment with numpy 2.") from error
-    known = load_intrinsics(intrinsics) if intrinsics else {}
+    # All photos of an object in a set share one camera.
+    camera = load_known_cameras(intrinsics)[photos[0].name].intrinsics if intrinsics else None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_enlarged(photos, folder / "photos")
         database = folder / "database.db"
         reader = pycolmap.ImageReaderOptions()
-        if known:
-            camera = known[photos[0].name]  # all photos of an object in a set share one camera
+        if camera is not None:
             fine = camera.resized(camera.width * UPSAMPLING, camera.height * UPSAMPLING)
             reader.camera_model, reader.camera_params = "PINHOLE", f"{fine.fx},{fine.fy},{fine.cx},{fine.cy}"
         pycolmap.extract_features(
@@ -47,7 +47,7 @@ def structure_from_motion(photos: Sequence[Path], intrinsics: Path | None) -> Ou
         pycolmap.match_exhaustive(database)
         options = pycolmap.IncrementalPipelineOptions()
         options.min_model_size = 2
-        options.ba_refine_focal_length = not known
+        options.ba_refine_focal_length = camera is None
         models = pycolmap.incremental_mapping(database, folder / "photos", folder, options)
         return Outcome(_cameras(photos, models), None)
 

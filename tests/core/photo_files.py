@@ -1,5 +1,7 @@
 """A small synthetic photo with a known object, and ways to write it to a file."""
 
+import struct
+
 import numpy as np
 from PIL import Image
 
@@ -30,8 +32,15 @@ def save_cutout(path, width: int = 96, height: int = 64, **options):
 
 def exif_with(**values) -> Image.Exif:
     tags = {"focal_35mm": 0xA405, "focal": 0x920A, "width": 0xA002, "height": 0xA003, "resolution": 0xA20E,
-            "unit": 0xA210}
+            "unit": 0xA210, "maker_note": 0x927C, "lens": 0xA434}
     exif = Image.Exif()
     exif[ORIENTATION] = values.pop("orientation", 1)  # Pillow writes no EXIF block into an otherwise empty EXIF
     exif.get_ifd(EXIF_BLOCK).update({tags[name]: value for name, value in values.items()})
     return exif
+
+
+def apple_note(x: float, y: float, z: float) -> bytes:
+    """An iPhone's maker note that holds one other entry, and gravity in the phone's axes."""
+    entries = struct.pack(">HHII", 0x0001, 9, 1, 15) + struct.pack(">HHII", 0x0008, 10, 3, 14 + 2 + 2 * 12 + 4)
+    values = [part for value in (x, y, z) for part in (round(value * 10**6), 10**6)]
+    return b"Apple iOS\0\0\x01MM" + struct.pack(">H", 2) + entries + bytes(4) + struct.pack(">6i", *values)

@@ -9,11 +9,12 @@ from pflrm.core.cameras import (
     CANONICAL_FILL,
     Camera,
     Intrinsics,
+    KnownCamera,
     bounding_cone,
     canonical_intrinsics,
     half_angle_of,
     invert_pose,
-    load_intrinsics,
+    load_known_cameras,
     minimal_rotation,
     object_distance,
     pose,
@@ -134,7 +135,7 @@ def test_saved_cameras_give_their_intrinsics_back(tmp_path):
     camera = Intrinsics(800, 600, 700.0, 710.0, 390.0, 310.0)
     path = tmp_path / "cameras.json"
     save_cameras(path, [Camera("folder/a.jpg", camera, reference_pose(3.0), 0.5)])
-    assert load_intrinsics(path) == {"a.jpg": camera}
+    assert load_known_cameras(path) == {"a.jpg": KnownCamera(camera, None)}
     content = json.loads(path.read_text())
     assert content["units"] == "object"
     assert content["reference"] == 0
@@ -160,18 +161,18 @@ def test_unusable_intrinsics_files_are_refused(tmp_path, text):
     path = tmp_path / "intrinsics.json"
     path.write_text(text)
     with pytest.raises(InputError) as refusal:
-        load_intrinsics(path)
+        load_known_cameras(path)
     assert "intrinsics.json" in refusal.value.message
     assert refusal.value.remedy
 
 
 def test_missing_intrinsics_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"none\.json cannot be read"):
-        load_intrinsics(tmp_path / "none.json")
+        load_known_cameras(tmp_path / "none.json")
 
 
 def test_binary_intrinsics_file_is_refused(tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(InputError, match=r"photo\.jpg"):
-        load_intrinsics(path)
+        load_known_cameras(path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from pflrm.core.inspection import inspect_photo
-from pflrm.tests.core.photo_files import exif_with, object_alpha, picture, save_cutout
+from pflrm.tests.core.photo_files import apple_note, exif_with, object_alpha, picture, save_cutout
 from PIL import Image
 
 
@@ -11,10 +11,16 @@ def test_size_lens_and_object(tmp_path):
     found = inspect_photo(save_cutout(tmp_path / "a.png", exif=exif_with(focal_35mm=27, orientation=6)), None, tmp_path)
     assert (found["width"], found["height"]) == (64, 96)
     assert found["focal_35mm"] == 27.0
+    assert found["tilt"] is None
     assert found["origin"] == "alpha"
     assert found["share"] == pytest.approx((object_alpha() > 0).mean())
     assert not found["touches_border"]
     assert found["problem"] == ""
+
+
+def test_how_far_a_phone_looked_down(tmp_path):
+    exif = exif_with(maker_note=apple_note(-0.8, 0, -0.6))
+    assert inspect_photo(save_cutout(tmp_path / "a.png", exif=exif), None, tmp_path)["tilt"] == pytest.approx(36.9)
 
 
 def test_the_cutout_keeps_the_whole_photo_under_its_mask(tmp_path):

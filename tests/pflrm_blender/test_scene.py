@@ -154,6 +154,18 @@ class TestMesh:
         corners = np.array([mesh.matrix_world @ vertex.co for vertex in mesh.data.vertices])
         assert np.ptp(corners, axis=0).max() == pytest.approx(0.8)
 
+    @pytest.mark.parametrize("up", [(0.0, 0.0, 1.0), (0.0, -0.6, 0.8), (0.36, 0.48, 0.8), (0.0, 0.0, -1.0)])
+    def test_the_object_stands_upright(self, scene, tmp_path, photos, up):
+        path = fake_result.make_result(tmp_path / "r.npz", photos, up=np.array(up))
+        data = scenes.load_result(path)
+        result = scenes.apply_result(scene, data, "Robot", size=0.8, location=(0, 0, 1.0))
+        mesh = bpy.data.objects[result.mesh]
+        assert tuple(mesh.matrix_world.to_3x3().normalized() @ Vector(up)) == pytest.approx((0, 0, 1), abs=1e-5)
+        corners = np.array([mesh.matrix_world @ vertex.co for vertex in mesh.data.vertices])
+        assert corners[:, 2].min() == pytest.approx(1.0)
+        assert np.ptp(corners, axis=0).max() == pytest.approx(0.8)
+        assert reprojection_error(scene, data, result) < 1e-3
+
     def test_cameras_alone(self, scene, tmp_path, photos):
         path = fake_result.make_result(tmp_path / "r.npz", photos, mesh=False)
         result = scenes.apply_result(scene, scenes.load_result(path), "Robot", size=3.0)

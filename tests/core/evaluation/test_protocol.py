@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import trimesh
-from pflrm.core.cameras import Camera, Intrinsics, half_angle_of, load_intrinsics, object_distance
+from pflrm.core.cameras import Camera, Intrinsics, half_angle_of, load_known_cameras, object_distance
 from pflrm.core.errors import InputError, RuntimeMissingError
 from pflrm.core.evaluation.baselines import visual_hull
 from pflrm.core.evaluation.methods import true_own_depth
@@ -104,7 +104,7 @@ def test_a_perfect_method_gets_perfect_figures(folder: Path, views: int) -> None
     def predict(photos: Sequence[Path], intrinsics: Path | None) -> Outcome:
         assert [photo.name for photo in photos] == [f"{k}.png" for k in range(views)]
         assert intrinsics is not None
-        assert load_intrinsics(intrinsics)["0.png"].fx == 150.0
+        assert load_known_cameras(intrinsics)["0.png"].intrinsics.fx == 150.0
         return elsewhere(by_folder[photos[0].parent], views)
 
     [all_rows, plain, symmetric] = rows_of("perfect", evaluate(objects, predict, views=views))
