@@ -35,12 +35,19 @@ def parser() -> argparse.ArgumentParser:
     lens.add_argument("--focal-35mm", type=float, metavar="MM", help="35 mm equivalent focal length of all photos")
     lens.add_argument("--fov", type=float, metavar="DEG", help="field of view across the longer side of all photos")
     add("--intrinsics", metavar="FILE", help="intrinsics of each photo, in the form of cameras.json")
+    add("--tilt", nargs="+", type=_tilt, metavar="DEG", dest="tilts",
+        help="from how far above each photo was taken, by eye, in degrees above the horizon; - where nobody knows")
     add("--device", choices=DEVICES, help="default: the best there is")
     add("--weights", metavar="FILE", help="other weights than the bundled ones")
     add("--seed", type=int, metavar="N", help="another seed gives another search; default: 0")
     add("--mesh-resolution", type=int, metavar="N", help="cells of the grid along each side")
     add("--json", action="store_true", help="print one JSON object a line instead of words")
     return program
+
+
+def _tilt(text: str) -> float | None:
+    """Degrees above the horizon, or None for a dash."""
+    return None if text == "-" else float(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

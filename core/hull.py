@@ -79,13 +79,18 @@ def habit(scene: Silhouettes, sets: CameraSets) -> torch.Tensor:
 
 
 def _tilt(scene: Silhouettes, rotation: torch.Tensor) -> torch.Tensor:
-    """(B, V) how unusual each camera is tilted: against what it has measured, or else against how photos are taken."""
+    """(B, V) how unusual each camera is tilted: against what it has measured, or else what is said or usual."""
     roll = rotation[..., 0, 2]
     elevation = torch.asin((-rotation[..., 2, 2]).clamp(-0.999, 0.999))
-    beyond = ((elevation - 0.4).abs() - 0.7).clamp(min=0)
-    guessed = 0.5 * torch.log1p((roll / 0.08) ** 2) + 0.5 * (beyond / 0.15).square().clamp(max=9)
+    guessed = 0.5 * torch.log1p((roll / 0.08) ** 2) + unusual_elevation(scene, elevation)
     known = scene.up.any(-1)
     return torch.where(known, off_vertical(rotation[..., 2], scene.up), guessed) if known.any() else guessed
+
+
+def unusual_elevation(scene: Silhouettes, elevation: torch.Tensor) -> torch.Tensor:
+    """(..., V) how unusual the elevations (..., V) or (..., 1) of cameras are, in radians; measured ones aside."""
+    usual, slack, spread = scene.elevation.unbind(-1)
+    return 0.5 * (((elevation - usual).abs() - slack).clamp(min=0) / spread).square().clamp(max=9)
 
 
 def off_vertical(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

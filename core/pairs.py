@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .hull import angles, level_rotation, relative_rotations
+from .hull import angles, level_rotation, relative_rotations, unusual_elevation
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
 from .threads import side_by_side
 
@@ -61,11 +61,12 @@ def level_table(scene: Silhouettes) -> PairTable:
 
 
 def _likely(scene: Silhouettes, elevations: torch.Tensor) -> torch.Tensor:
-    """(V, E) log likelihood of elevations, by what has measured the vertical."""
+    """(V, E) log likelihood of elevations by what was measured, or else is said or usual."""
     measured = torch.asin((-scene.up[:, 2:]).clamp(-1, 1))
     step = elevations[1] - elevations[0]
     off = (elevations - measured).abs() / step
-    return -2 * off.square() * scene.up.any(-1, keepdim=True)
+    said = unusual_elevation(scene, elevations[:, None]).T
+    return -torch.where(scene.up.any(-1, keepdim=True), 2 * off.square(), said)
 
 
 def score_pair(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor) -> torch.Tensor:

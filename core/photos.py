@@ -41,7 +41,8 @@ class Photo:
 
     ``rgba`` (H, W, 4) float32 in [0, 1], straight alpha, upright, at most 1600 pixels long; ``size`` (width, height)
     and ``intrinsics`` belong to the upright original; ``focal_source`` is "given", "exif" or "assumed"; ``up`` (3,) is
-    the direction of the sky in the photo's camera, if it is known.
+    the direction of the sky in the photo's camera, if it is known; ``tilt`` how far from above somebody says it was
+    taken, in degrees.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Photo:
     focal_source: str
     warnings: tuple[str, ...]
     up: np.ndarray | None = None
+    tilt: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def load_photo(
     mask: Path | None = None,
     intrinsics: Intrinsics | None = None,
     up: np.ndarray | None = None,
+    tilt: float | None = None,
     focal_35mm: float | None = None,
     fov: float | None = None,
     background: str = "automatic",
@@ -124,6 +127,8 @@ def load_photo(
     :param intrinsics: of the upright photo, in any pixel size of the same shape; goes before ``focal_35mm`` (35 mm
         equivalent), ``fov`` (degrees across the longer side), EXIF, and DEFAULT_FOV, in this order.
     :param up: (3,) direction of the sky in the upright photo's camera; goes before what the phone has felt.
+    :param tilt: from how far above it was taken: degrees between the line to the object and the horizon, by eye; goes
+        before ``up`` and what the phone has felt.
     :raises InputError: the photo or the mask cannot be used, shows no object, or an option makes no sense.
     """
     path = Path(path)
@@ -140,13 +145,18 @@ def load_photo(
     if found.touches_border:
         warnings.append(f"The object in {path.name} is cut off at the edge of the photo: its pose will be less sure.")
     rgba = np.dstack([content.rgba[..., :3], found.alpha])
-    return Photo(path, rgba, content.size, camera, source, tuple(warnings), content.up if up is None else up)
+    if up is None:
+        up = content.up
+    return Photo(
+        path, rgba, content.size, camera, source, tuple(warnings), up if tilt is None else None, tilt
+    )
 
 
 def load_photos(
     paths: Sequence[Path],
     *,
     masks: Sequence[Path | None] = (),
+    tilts: Sequence[float | None] = (),
     intrinsics_file: Path | None = None,
     focal_35mm: float | None = None,
     fov: float | None = None,
@@ -156,6 +166,7 @@ def load_photos(
     those come back that differ most, the first one among them, which says so in its warnings.
 
     :param masks: none, or one for each photo in the same order, None where the object is found without.
+    :param tilts: none, or one for each photo in the same order, None where nobody knows; see ``load_photo``.
     :param intrinsics_file: see ``cameras.load_known_cameras``; it must name each photo.
     :param progress: called with the fraction done before each photo; it may raise to stop.
     :raises InputError: as ``load_photo``; or there are no photos, too many, or two that are the same.
@@ -166,6 +177,9 @@ def load_photos(
         raise InputError(f"There are {len(paths)} photos, more than {MOST_OFFERED}.",
                          "Choose those that show the object from the most different sides.")
     check_masks(paths, masks)
+    if tilts and len(tilts) != len(paths):
+        raise InputError(f"There are {len(tilts)} tilts for {len(paths)} photos.",
+                         "Give one for each photo, in the same order, or none.")
     known = load_known_cameras(Path(intrinsics_file)) if intrinsics_file is not None else {}
     missing = [path for path in paths if Path(path).name not in known]
     if intrinsics_file is not None and missing:
@@ -176,7 +190,7 @@ def load_photos(
         progress(index / len(paths))
         camera = known.get(Path(path).name, KnownCamera(None, None))
         photo = load_photo(
-            path, mask=masks[index] if masks else None,
+            path, mask=masks[index] if masks else None, tilt=tilts[index] if tilts else None,
             intrinsics=camera.intrinsics, up=camera.up, focal_35mm=focal_35mm, fov=fov,
         )
         for other in photos:

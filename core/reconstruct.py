@@ -37,7 +37,8 @@ MESH_RESOLUTION = {"draft": 96, "standard": 224, "best": 320}
 
 @dataclass(frozen=True)
 class Options:
-    """What a user can choose. ``masks``: a file or None for each photo; ``intrinsics``: a file like cameras.json."""
+    """What a user can choose. ``masks``: a file or None for each photo, ``tilts`` degrees or None for each;
+    ``intrinsics``: a file like cameras.json."""
 
     quality: str = "standard"
     poses_only: bool = False
@@ -46,6 +47,7 @@ class Options:
     focal_35mm: float | None = None
     fov: float | None = None
     masks: tuple[Path | None, ...] = ()
+    tilts: tuple[float | None, ...] = ()
     intrinsics: Path | None = None
     weights: Path | None = None
     mesh_resolution: int | None = None
@@ -227,7 +229,7 @@ def reconstruct(
 
     with stage("Reading Photos", 0.0):
         loaded = load_photos(
-            photos, masks=options.masks, intrinsics_file=options.intrinsics,
+            photos, masks=options.masks, tilts=options.tilts, intrinsics_file=options.intrinsics,
             focal_35mm=options.focal_35mm, fov=options.fov,
             progress=lambda share: progress("Reading Photos", 0.1 * share),
         )

@@ -121,6 +121,14 @@ def _integer(low: int, high: int) -> Callable[[str, Any], int]:
     return check
 
 
+def _tilts(name: str, value: Any) -> tuple[float | None, ...]:
+    """A list with an angle in degrees or nothing for each photo."""
+    if not isinstance(value, (list, tuple)):
+        raise InputError(f"The option {name} is {value!r}.", "Give a list with an angle in degrees for each photo.")
+    check = _number(-90.5, 90.5)
+    return tuple(None if item is None else check(name, item) for item in value)
+
+
 def _path(name: str, value: Any) -> Path | None:
     if value is None:
         return None
@@ -150,6 +158,7 @@ _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "focal_35mm": _number(0, 5000),
     "fov": _number(0, 179),
     "masks": _paths_or_none,
+    "tilts": _tilts,
     "intrinsics": _path,
     "weights": _path,
     "mesh_resolution": _integer(16, 1024),

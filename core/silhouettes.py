@@ -6,6 +6,7 @@ inscribed sphere has radius 1. Positions in a canonical view are in units of its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ COLOUR_WIDTH = 0.06  # difference of colour over which the likeness of two pixel
 FEATURE_CHANNELS = 8
 DEPTH_RANGE = 1.15  # rays are sampled this far before and behind the object's centre
 DEPTH_SCALE = (0.05, 0.6)  # a prediction is trusted no more and no less than this, in radii
+USUAL_ELEVATION = (0.4, 0.7, 0.15)  # radians: from the side to far above
+SAID_ERROR = math.radians(10)  # of an elevation by eye
 OUTLIERS = 0.3  # share of pixels whose match tells nothing: highlights, shadows, clutter
 
 
@@ -47,6 +50,7 @@ class Silhouettes:
     surface: torch.Tensor | None  # (V, 2, S, S) predicted depth of the surface less the centre's, and its Laplace scale
     pixel_surface: torch.Tensor | None  # (V, N, 2) the same at the sampled pixels
     up: torch.Tensor  # (V, 3) direction of the sky in a view's camera, zero where nobody knows it
+    elevation: torch.Tensor  # (V, 3) radians: from where up a view was taken, how far off that is usual, and its spread
 
     def __len__(self) -> int:
         return len(self.focal)
@@ -95,6 +99,10 @@ def prepare(
         surface=surface,
         pixel_surface=None if surface is None else _at_pixels(surface, pixels),
         up=known_up(views),
+        elevation=torch.tensor([
+            USUAL_ELEVATION if view.photo.tilt is None else (math.radians(view.photo.tilt), 0.0, SAID_ERROR)
+            for view in views
+        ]),
     )
 
 

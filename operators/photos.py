@@ -41,7 +41,7 @@ class OnPhoto(_WithPhotos):
 
 
 class PFLRM_OT_photos_add(bpy.types.Operator):
-    """Add photos of the object to the list. The first photo is the reference: it says what is upright"""
+    """Add photos of the object to the list. The first photo is the reference: it shows the object from the front"""
 
     bl_idname = "pflrm.photos_add"
     bl_label = "Add Photos"
@@ -143,7 +143,7 @@ class PFLRM_OT_photo_move(OnPhoto):
 
 
 class PFLRM_OT_photo_reference(OnPhoto):
-    """Make this photo the reference: the object will stand upright as it does here, seen from the front"""
+    """Make this photo the reference: it will show the object from the front, and its camera is sure"""
 
     bl_idname = "pflrm.photo_reference"
     bl_label = "Set as Reference"

@@ -22,7 +22,7 @@ from .results import Result, default_name
 from .scene import LEAST_FACES, ResultData, ResultError, apply_result, load_result
 
 _WORKER_OPTIONS = (
-    "quality", "poses_only", "device", "seed", "focal_35mm", "fov", "masks", "intrinsics", "weights",
+    "quality", "poses_only", "device", "seed", "focal_35mm", "fov", "masks", "tilts", "intrinsics", "weights",
     "mesh_resolution",
 )  # fmt: skip
 OPTIONS = (*_WORKER_OPTIONS, "face_limit", "texture_size")  # what a command line or a manifest may say about a run
@@ -51,7 +51,7 @@ def reconstruct(
 
     Paths may begin with // for the folder of the .blend file.
 
-    :param photos: the files; the first is the reference, whose camera looks along +y.
+    :param photos: the files; the first is the reference, whose camera looks along +y; the object stands upright.
     :param name: what the object is called; after the photos if empty, see ``default_name``.
     :param scene: where the result goes; the context's scene if None.
     :param size: length of the object's longest side in scene units.
@@ -65,8 +65,9 @@ def reconstruct(
     :param mesh_file: also write the mesh there, as .ply, .obj or .glb, with all its faces.
     :param options: ``quality`` ("draft", "standard", "best"), ``poses_only``, ``device`` ("auto", "cpu", "cuda",
         "mps", "xpu"), ``seed``, ``focal_35mm`` (millimetres) or ``fov`` (degrees across the longer side), ``masks``
-        (a file for each photo), ``intrinsics`` (a file in the form of cameras.json), ``weights`` (a file),
-        ``mesh_resolution``. None stands for the default.
+        (a file for each photo), ``tilts`` (for each photo from how far above it was taken, in degrees by eye, or None),
+        ``intrinsics`` (a file in the form of cameras.json), ``weights`` (a file), ``mesh_resolution``. None stands for
+        the default.
     :returns: the names of what was made.
     :raises PflrmError: with a message, a remedy and the kind of failure; the scene is as it was.
     :raises TypeError: there is no such option, or ``photos`` is no list.

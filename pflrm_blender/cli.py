@@ -53,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--mesh", metavar="OUT", help="also write the mesh as .ply, .obj or .glb")
     command.add_argument("--mask", nargs="+", metavar="FILE", dest="masks", help="one mask for each photo")
     command.add_argument("--intrinsics", metavar="FILE", help="intrinsics of each photo, as in cameras.json")
+    command.add_argument("--tilt", nargs="+", type=_tilt, metavar="DEG", dest="tilts",
+                         help="from how far above each photo was taken, by eye, in degrees; - where nobody knows")
     _add_options(command)
     command.set_defaults(run=_reconstruct)
 
@@ -75,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--torch-index", metavar="URL", default="", help="a mirror of PyTorch's index")
     command.set_defaults(run=_setup)
     return program
+
+
+def _tilt(text: str) -> float | None:
+    """Degrees above the horizon, or None for a dash."""
+    return None if text == "-" else float(text)
 
 
 def as_failure(error: Exception) -> PflrmError:

@@ -13,13 +13,14 @@ import bpy
 from .properties import PFLRM_PG_scene, photos_in_use
 
 _KEY = "pflrm_asked"
+_OF_PHOTO = {"name", "filepath", "mask", "height"}
 _NOT_OPTIONS = {"rna_type", "name", "photos", "active_photo"}
 
 
 def snapshot(properties: PFLRM_PG_scene, *, poses_only: bool) -> str:
     """The photos in use and the options as they are now; paths as the artist gave them."""
     used = photos_in_use(properties)
-    photos = [{"name": photo.name, "filepath": photo.filepath, "mask": photo.mask} for photo in used]
+    photos = [{name: getattr(photo, name) for name in _OF_PHOTO} for photo in used]
     options = {name: getattr(properties, name) for name in _option_names(properties)}
     return json.dumps({"photos": photos, "options": options, "poses_only": poses_only})
 
@@ -30,8 +31,8 @@ def remember(result: bpy.types.Collection, asked: str) -> None:
 
 
 def asked(result: bpy.types.Collection) -> dict[str, Any] | None:
-    """``photos`` (``name``, ``filepath``, ``mask``), ``options`` and ``poses_only`` of a result, or None: it is older
-    than this memory, or came from a script."""
+    """``photos`` (``name``, ``filepath``, ``mask``, ``height``), ``options`` and ``poses_only`` of a result, or None:
+    it is older than this memory, or came from a script."""
     text = result.get(_KEY)
     return json.loads(text) if text else None
 
@@ -48,7 +49,8 @@ def use_again(properties: PFLRM_PG_scene, memory: dict[str, Any]) -> None:
             properties.photos.add()
             properties.photos.move(len(listed), place)
         photo = properties.photos[place]
-        photo.name, photo.filepath, photo.mask = earlier["name"], earlier["filepath"], earlier["mask"]
+        for name in earlier.keys() & _OF_PHOTO:
+            _set(photo, name, earlier[name])
         photo.enabled, photo.problem = True, ""
     properties.active_photo = 0
     known = _option_names(properties)
@@ -61,7 +63,7 @@ def _option_names(properties: PFLRM_PG_scene) -> list[str]:
     return [name for name in properties.bl_rna.properties.keys() if name not in _NOT_OPTIONS]  # noqa: SIM118
 
 
-def _set(properties: PFLRM_PG_scene, name: str, value: Any) -> None:
+def _set(properties: bpy.types.PropertyGroup, name: str, value: Any) -> None:
     try:
         setattr(properties, name, value)
     except TypeError:  # a choice that this version does not have: it stays as it is

@@ -26,6 +26,7 @@ from . import results
 ROOT_PACKAGE = __package__.rpartition(".")[0]  # of the extension, as Blender names it
 MOST_PHOTOS = 8  # that a run works with
 ENOUGH = 5  # from which on cameras are mostly right; see docs/benchmarks.md
+TILTS = {"PHOTO": None, "LEVEL": 0.0, "ABOVE": 20.0, "HIGH": 45.0, "TOP": 70.0}  # degrees; of PFLRM_PG_photo.height
 MOST_OFFERED = 12  # from which it chooses those that differ most
 # A path may begin with // for the folder of the .blend; since Blender 4.5 a property has to say so.
 _KNOWS_RELATIVE = "is_path_supports_blend_relative" in bpy.types.Property.bl_rna.properties
@@ -86,6 +87,18 @@ class PFLRM_PG_photo(bpy.types.PropertyGroup):
         "without one the object is cut out by the photo's own transparency, or found by itself",
         subtype="FILE_PATH",
         options=_RELATIVE,
+    )
+    height: EnumProperty(
+        name="Taken From",
+        description="From how high this photo was taken. Where the phone has not noted it, saying it makes cameras "
+        "better",
+        items=[
+            ("PHOTO", "As Noted", "As the phone noted it in the photo, if it did"),
+            ("LEVEL", "Eye Level", "From the side, about as high as the object"),
+            ("ABOVE", "A Little Above", "About 20° above the horizon"),
+            ("HIGH", "Above", "About 45° above the horizon"),
+            ("TOP", "Far Above", "About 70° above the horizon, nearly from the top"),
+        ],
     )
     enabled: BoolProperty(
         name="Use", description="Use this photo in the next run. The first one in use is the reference, with a star",

@@ -20,7 +20,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import history, job, results, showing
 from .errors import PflrmError
-from .properties import MOST_OFFERED, MOST_PHOTOS, machine, path_of, photos_in_use
+from .properties import MOST_OFFERED, MOST_PHOTOS, TILTS, machine, path_of, photos_in_use
 from .sentences import joined, names
 
 if TYPE_CHECKING:  # slow to import, and Blender's start does without them
@@ -119,6 +119,9 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
     options: dict[str, object] = {"quality": properties.quality, "poses_only": poses_only, "device": here.device}
     if any(masks):
         options["masks"] = masks
+    tilts = [TILTS[photo.height] for photo in photos]
+    if any(tilt is not None for tilt in tilts):
+        options["tilts"] = tilts
     if properties.focal == "LENS":
         options["focal_35mm"] = properties.focal_35mm
     elif properties.focal == "ANGLE":

@@ -123,6 +123,7 @@ CASES: dict[str, Callable[[Desk], Case]] = {
     "twice the same": lambda desk: Case([desk.good[0], desk.good[0]], desk.good[0].name),
     "identical files": lambda desk: desk.with_bad("copy.png", desk.good[0].read_bytes()),
     "too few masks": lambda desk: Case(desk.good, "1 mask", {"masks": desk.good[:1]}),
+    "too few tilts": lambda desk: Case(desk.good, "1 tilt", {"tilts": [30]}),
     "mask missing": lambda desk: Case(desk.good, "mask.png", {"masks": [desk.good[0], desk.folder / "mask.png"]}),
     "intrinsics missing": lambda desk: Case(desk.good, "none.json", {"intrinsics": desk.folder / "none.json"}),
     "intrinsics are text": lambda desk: desk.with_intrinsics("focal length: 35 mm"),
@@ -194,7 +195,7 @@ def command(photos: list[Path], out: Path, options: dict[str, Any]) -> list[str]
     words = ["reconstruct", *map(str, photos), "--quality", "draft", "--device", "cpu"]
     words += ["--cameras", str(out / "cameras.json"), "--mesh", str(out / "mesh.ply"), "--mesh-resolution", "32"]
     for name, value in options.items():
-        words += ["--mask" if name == "masks" else f"--{name}"]
+        words += [f"--{name.removesuffix('s') if isinstance(value, list) else name}"]
         words += map(str, value) if isinstance(value, list) else [str(value)]
     return words
 

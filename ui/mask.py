@@ -41,6 +41,7 @@ class PFLRM_PT_mask(bpy.types.Panel):
             layout.template_icon(icon_value=icon, scale=_SCALE)
         for fact in words_about(photo).split("; "):
             paragraph(layout, context, fact[:1].upper() + fact[1:], pixels=_WIDTH)
+        layout.prop(photo, "height")
         draw_tools(layout, photo, properties.active_photo)
 
 

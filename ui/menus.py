@@ -40,6 +40,7 @@ class PFLRM_MT_photo(bpy.types.Menu):
         layout.operator("pflrm.mask_preview", icon="MOD_MASK").index = index
         draw_tools(layout, photo, index)
         layout.separator()
+        layout.prop_menu_enum(photo, "height")
         layout.operator("wm.path_open", text="Show Photo", icon="IMAGE_DATA").filepath = str(path_of(photo))
         layout.operator("pflrm.photo_remove", icon="X").index = index
 

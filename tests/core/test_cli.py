@@ -58,14 +58,14 @@ def test_files_are_written(asked, tmp_path, capsys):
 def test_options_reach_the_pipeline(asked):
     words = (
         "reconstruct a b --mask m n --poses-only --quality draft --focal-35mm 27 --device cpu --weights w --seed 3 "
-        "--intrinsics i --mesh-resolution 64"
+        "--intrinsics i --mesh-resolution 64 --tilt - -12.5"
     )
     assert cli.main(words.split()) == 0
     assert asked == [(
         (Path("a"), Path("b")),
         reconstruct.Options(
             quality="draft", poses_only=True, device="cpu", seed=3, focal_35mm=27.0, masks=(Path("m"), Path("n")),
-            intrinsics=Path("i"), weights=Path("w"), mesh_resolution=64,
+            tilts=(None, -12.5), intrinsics=Path("i"), weights=Path("w"), mesh_resolution=64,
         ),
     )]
 

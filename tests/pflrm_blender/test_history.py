@@ -21,7 +21,7 @@ def made(extension, worker, photos):
     """A scene with a result of the photos left and front, in Draft quality."""
     list_photos(extension, [photos[1], photos[0]])
     chosen = extension.pflrm
-    chosen.photos[0].mask = str(photos[2])
+    chosen.photos[0].mask, chosen.photos[1].height = str(photos[2]), "HIGH"
     chosen.quality, chosen.focal, chosen.focal_35mm, chosen.texture, chosen.title = "draft", "LENS", 35.0, "0", "Robot"
     session.start(extension, poses_only=True)
     session.wait()
@@ -37,6 +37,7 @@ def test_photos_and_options_come_back(made, photos):
     assert [photo.name for photo in chosen.photos] == ["left", "front", "back"]  # no photo is lost
     assert in_use(made) == ["left", "front"]
     assert [photo.mask for photo in chosen.photos] == [str(photos[2]), "", ""]
+    assert [photo.height for photo in chosen.photos] == ["PHOTO", "HIGH", "PHOTO"]
     assert (chosen.quality, chosen.focal, chosen.texture, chosen.title) == ("draft", "LENS", "0", "Robot")
     assert chosen.focal_35mm == pytest.approx(35.0)
     assert session.build_request(chosen, poses_only=False)["photos"] == [str(photos[1]), str(photos[0])]
@@ -53,8 +54,11 @@ def test_they_survive_the_file(made, tmp_path):
 def test_what_another_version_knew_is_passed_over(made):
     memory = history.asked(made.pflrm_result)
     memory["options"] |= {"colour": "red", "quality": "ultra", "size": 3.0}
+    memory["photos"][0] |= {"height": "MOON", "film": "35 mm"}
+    del memory["photos"][1]["height"]
     history.use_again(made.pflrm, memory)
     assert made.pflrm.quality == "draft"
+    assert [photo.height for photo in made.pflrm.photos] == ["PHOTO", "HIGH"]
     assert made.pflrm.size == pytest.approx(3.0)
 
 

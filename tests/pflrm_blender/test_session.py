@@ -32,6 +32,11 @@ class TestRequest:
             "quality": "draft", "poses_only": False, "device": "auto", "fov": pytest.approx(60),
         }
 
+    def test_says_from_how_high_photos_were_taken(self, extension, photos):
+        add(extension, photos)
+        extension.pflrm.photos[1].height = "HIGH"
+        assert session.build_request(extension.pflrm, poses_only=False)["options"]["tilts"] == [None, 45, None]
+
     def test_the_worker_knows_every_option(self, extension, photos):
         """Held against the worker's own reader of requests."""
         from pflrm.core.request import parse
@@ -39,7 +44,9 @@ class TestRequest:
         add(extension, photos)
         for photo in extension.pflrm.photos:
             photo.mask = str(photos[0])
+            photo.height = "ABOVE"
         extension.pflrm.photos[1].mask = ""  # found without
+        extension.pflrm.photos[1].height = "PHOTO"
         for focal in ("PHOTO", "LENS", "ANGLE"):
             extension.pflrm.focal = focal
             message = {**session.build_request(extension.pflrm, poses_only=False), "output": "/tmp/result.npz"}

@@ -55,6 +55,9 @@ class Recorder:
         assert name in data.bl_rna.properties, f"{data} has no {name}"
         self.record["properties"].append(name)
 
+    def prop_menu_enum(self, data: Any, name: str, text: str = "", icon: str = "NONE") -> None:
+        self.prop(data, name, icon=icon)
+
     def menu(self, idname: str, text: str = "", icon: str = "NONE") -> None:
         self._icon(icon)
         assert hasattr(bpy.types, idname)

@@ -57,6 +57,9 @@ _WORDS = {
     "Angle": "Winkel",
     "Angle of View": "Bildwinkel",
     "Automatic": "Automatisch",
+    "A Little Above": "Etwas von oben",
+    "Above": "Von oben",
+    "As Noted": "Wie notiert",
     "Axis": "Achse",
     "Best": "Beste",
     "CUDA or ROCm": "CUDA oder ROCm",
@@ -68,7 +71,9 @@ _WORDS = {
     "Draft": "Entwurf",
     "Effect": "Effekt",
     "Errors": "Abweichung",
+    "Eye Level": "Auf Augenhöhe",
     "Face Limit": "Flächengrenze",
+    "Far Above": "Von weit oben",
     "Focal Length": "Brennweite",
     "From Photos": "Aus den Fotos",
     "History ({count})": "Verlauf ({count})",
@@ -100,6 +105,7 @@ _WORDS = {
     "Stand on Floor": "Auf dem Boden",
     "Standard": "Standard",
     "Step": "Schritt",
+    "Taken From": "Aufgenommen",
     "Texture": "Textur",
     "Up": "Hoch",
     "Use": "Verwenden",
@@ -135,13 +141,17 @@ _TOOLTIPS = {
         "Eine Datei mit Gewichtungen im Format safetensors; leer verwendet die mitgelieferte",
     "A first look, in the shortest time": "Ein erster Eindruck, in der kürzesten Zeit",
     "A graphics card by NVIDIA or AMD": "Eine Grafikkarte von NVIDIA oder AMD",
+    "About 20° above the horizon": "Etwa 20° über dem Horizont",
+    "About 45° above the horizon": "Etwa 45° über dem Horizont",
+    "About 70° above the horizon, nearly from the top": "Etwa 70° über dem Horizont, fast senkrecht von oben",
+    "As the phone noted it in the photo, if it did": "Wie das Telefon es im Foto notiert hat, falls es das tat",
     "Across the longer side of the photos": "Über die längere Seite der Fotos",
     "Add a timeline marker for each photo behind those there are, so that the timeline switches between the cameras. "
     "From then on the markers say which camera a frame is rendered with":
         "Für jedes Foto hinter den vorhandenen eine Markierung in der Zeitleiste hinzufügen, sodass die Zeitleiste "
         "zwischen den Kameras wechselt. Von da an sagen die Markierungen, mit welcher Kamera ein Bild gerendert wird",
-    "Add photos of the object to the list. The first photo is the reference: it says what is upright":
-        "Fotos des Objekts zur Liste hinzufügen. Das erste Foto ist die Referenz: Es sagt, was aufrecht ist",
+    "Add photos of the object to the list. The first photo is the reference: it shows the object from the front":
+        "Fotos des Objekts zur Liste hinzufügen. Das erste Foto ist die Referenz: Es zeigt das Objekt von vorn",
     "Add the photos whose paths were copied as text, one a line, as file managers do with Copy Path":
         "Die Fotos hinzufügen, deren Pfade als Text kopiert wurden, einer je Zeile, wie Dateimanager es mit „Pfad "
         "kopieren“ tun",
@@ -165,6 +175,10 @@ _TOOLTIPS = {
     "Find out where the photos were taken from and place a camera for each, in a new collection. Makes no mesh":
         "Herausfinden, von wo die Fotos aufgenommen wurden, und für jedes eine Kamera aufstellen, in einer neuen "
         "Sammlung. Erzeugt keine Masche",
+    "From how high this photo was taken. Where the phone has not noted it, saying it makes cameras better":
+        "Von wie weit oben dieses Foto aufgenommen wurde. Wo das Telefon es nicht notiert hat, macht die Angabe die "
+        "Kameras besser",
+    "From the side, about as high as the object": "Von der Seite, etwa so hoch wie das Objekt",
     "For most objects": "Für die meisten Objekte",
     "Give the field of view across the photos' longer side": "Den Bildwinkel über die längere Seite der Fotos angeben",
     "Give the focal length that a full-frame camera would need (35 mm equivalent)":
@@ -188,8 +202,8 @@ _TOOLTIPS = {
         "Durch die Kamera eines Fotos schauen. Sie wird die Kamera der Szene",
     "Look through the camera of {photo}. It becomes the scene's camera.\nConfidence in its place: {share:.0%}":
         "Durch die Kamera von {photo} schauen. Sie wird die Kamera der Szene.\nSicherheit ihres Ortes: {share:.0%}",
-    "Make this photo the reference: the object will stand upright as it does here, seen from the front":
-        "Dieses Foto zur Referenz machen: Das Objekt wird aufrecht stehen wie hier, von vorn gesehen",
+    "Make this photo the reference: it will show the object from the front, and its camera is sure":
+        "Dieses Foto zur Referenz machen: Es wird das Objekt von vorn zeigen, und seine Kamera ist sicher",
     "Minutes after a run until the memory is given back. Within that time the next run starts at once":
         "Minuten nach einem Lauf, bis der Speicher zurückgegeben wird. In dieser Zeit beginnt der nächste Lauf sofort",
     "Move this photo in the list. The first one is the reference":
@@ -290,6 +304,7 @@ _TOOLTIPS = {
     "Where the object will stand": "Wo das Objekt stehen wird",
     "cut off at the edge": "am Rand abgeschnitten",
     "focal length not in its EXIF": "Brennweite nicht im EXIF",
+    "looks down by {degrees:.0f}° by its phone": "laut Telefon um {degrees:.0f}° nach unten gerichtet",
     "focal length {millimetres:g} mm by its EXIF": "Brennweite {millimetres:g} mm laut EXIF",
     "hard to tell from its background": "kaum vom Hintergrund zu unterscheiden",
     "{facts}.\nClick to see it": "{facts}.\nKlicken, um es zu sehen",

@@ -24,6 +24,15 @@ _PHOTOS = {
         "Eine Maske dafür angeben (weiß, wo das Objekt ist), oder ein Foto mit transparentem Hintergrund.",
     "Give an angle between 0 and {0} degrees; 50 is usual.":
         "Einen Winkel zwischen 0 und {0} Grad angeben; 50 ist üblich.",
+    "Give a list with an angle in degrees for each photo.":
+        "Eine Liste mit einem Winkel in Grad für jedes Foto angeben.",
+    "Give one for each photo, in the same order, or none.":
+        "Für jedes Foto einen angeben, in derselben Reihenfolge, oder keinen.",
+    "Give three numbers, the direction of the sky in the camera's axes, or leave it out.":
+        "Drei Zahlen angeben, die Richtung des Himmels in den Achsen der Kamera, oder sie weglassen.",
+    "The direction up of {0} in {1} is no unit vector: {2}.":
+        "Die Richtung up von {0} in {1} ist kein Einheitsvektor: {2}.",
+    "There are {0} tilts for {1} photos.": "Es gibt {0} Neigungen für {1} Fotos.",
     "Give one mask for each photo, in the same order, or none.":
         "Für jedes Foto eine Maske angeben, in derselben Reihenfolge, oder keine.",
     "Give one of them.": "Eines davon angeben.",
