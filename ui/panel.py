@@ -12,6 +12,7 @@ from . import photos, setup
 from .text import paragraph
 
 _CONFIDENT = (0.75, 0.4, 0.1)  # a dot each
+_UNSURE = _CONFIDENT[1]
 
 
 class PFLRM_PT_main(bpy.types.Panel):
@@ -152,6 +153,10 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
         right = row.row()
         right.ui_units_x = 2.5
         right.label(text="●" * dots + "○" * (len(_CONFIDENT) - dots), translate=False)
+    if any(camera["pflrm_confidence"] < _UNSURE for camera in cameras) and photos.heights_are_open(context):
+        words = n_("Unsure cameras get better with more photos, and when you say from how high each was taken: "
+                   "click the line below its name.")
+        paragraph(body, context, words, "INFO")
     _draw_alternatives(body, context, result)
     _draw_overlay(body, scene, result)
     body.prop(scene, "pflrm_photo_opacity", slider=True)

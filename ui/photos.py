@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_n as n_
 
 from ..pflrm_blender import inspection, masks
-from ..pflrm_blender.properties import ENOUGH, MOST_OFFERED, MOST_PHOTOS, path_of
+from ..pflrm_blender.properties import ENOUGH, MOST_OFFERED, MOST_PHOTOS, TILTS, path_of, photos_in_use
 from ..pflrm_blender.sentences import joined
 from . import thumbnails
 from .text import CHARACTER, paragraph
@@ -25,12 +25,13 @@ _DOUBT = "QUESTION"  # the icon of a photo whose mask deserves a look
 
 
 class _Look(NamedTuple):
-    """What the panel shows of a photo: why a run would fail for it or "", the icon of its mask, its lens or None."""
+    """What the panel shows of a photo: why a run would fail for it or "", the icon of its mask, and what it notes of
+    its camera in a few characters."""
 
     photo: bpy.types.PropertyGroup
     problem: str
     icon: str
-    focal_35mm: float | None
+    camera: str
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -114,9 +115,7 @@ def _draw_menu(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup) -> No
 def _draw_mask(layout: bpy.types.UILayout, look: _Look, index: int, *, in_words: bool) -> None:
     left = layout.row(align=True)
     left.alignment = "LEFT"
-    words = ""
-    if in_words:
-        words = f"ƒ {look.focal_35mm:.0f} mm" if look.focal_35mm else iface_("Mask")
+    words = (look.camera or iface_("Mask")) if in_words else ""
     left.operator("pflrm.mask_preview", text=words, icon=look.icon, emboss=False, translate=False).index = index
 
 
@@ -152,7 +151,22 @@ def _look_at(photo: bpy.types.PropertyGroup) -> _Look:
         icon = "TIME"
     else:
         icon = "MOD_MASK" if state.sure and not state.touches_border else _DOUBT
-    return _Look(photo, problem, icon, state.focal_35mm if state is not None else None)
+    return _Look(photo, problem, icon, _camera_of(photo, state))
+
+
+def _camera_of(photo: bpy.types.PropertyGroup, state: inspection.PhotoState | None) -> str:
+    """The focal length, and from how high a photo was taken, as far as they are known."""
+    lens = f"ƒ {state.focal_35mm:.0f} mm" if state is not None and state.focal_35mm else ""
+    said = TILTS[photo.height]
+    tilt = state.tilt if said is None and state is not None else said
+    return lens if tilt is None else f"{lens} ∠ {tilt:.0f}°".strip()
+
+
+def heights_are_open(context: bpy.types.Context) -> bool:
+    """Whether nobody, neither a phone nor the artist, has said of some photo in use from how high it was taken."""
+    used = photos_in_use(context.scene.pflrm)
+    states = [inspection.state_of(photo) for photo in used if TILTS[photo.height] is None]
+    return any(state is None or state.tilt is None for state in states)
 
 
 def _gone(path: Path) -> str:

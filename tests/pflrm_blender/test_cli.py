@@ -173,7 +173,7 @@ def test_the_options_are_those_without_blender():
     def options(parser):
         sub = next(action for action in parser._actions if action.choices).choices["reconstruct"]
         return {
-            name: (action.dest, action.type, action.nargs, tuple(action.choices or ()))
+            name: (action.dest, getattr(action.type, "__name__", None), action.nargs, tuple(action.choices or ()))
             for action in sub._actions
             for name in action.option_strings
         }

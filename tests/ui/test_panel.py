@@ -182,6 +182,33 @@ def test_each_photo_tells_what_was_found_in_it(listed, monkeypatch):
     assert "cut off at the edge" in words
 
 
+def test_from_how_high_a_photo_was_taken(listed, monkeypatch):
+    state = inspection.PhotoState(width=64, height=48, focal_35mm=26, tilt=22.6, origin="alpha", share=0.2)
+    monkeypatch.setattr(inspection, "state_of", lambda photo: state if photo.name == "front" else None)
+    listed.pflrm.photos[1].height = "HIGH"
+    listed.pflrm.active_photo = 0
+    labels = drawn(panel.PFLRM_PT_main.draw).record["labels"]
+    assert [label for label in labels if "°" in label] == ["ƒ 26 mm ∠ 23°", "∠ 45°"]
+    layout = drawn(mask.PFLRM_PT_mask.draw)
+    assert "height" in layout.record["properties"]
+    assert "Looks down by 23° by its phone" in layout.words()
+
+
+def test_unsure_cameras_ask_for_heights_that_are_open(listed, result_file, monkeypatch):
+    monkeypatch.setattr(inspection, "state_of", lambda photo: None)
+    result = scenes.apply_result(listed, scenes.load_result(result_file), "Robot")
+    listed.pflrm_result = bpy.data.collections[result.collection]
+    words = "from how high each was taken"
+    assert words in drawn(panel.PFLRM_PT_main.draw).words()
+    for photo in listed.pflrm.photos:
+        photo.height = "LEVEL"
+    assert words not in drawn(panel.PFLRM_PT_main.draw).words()
+    listed.pflrm.photos[0].height = "PHOTO"
+    for name in result.cameras:
+        bpy.data.objects[name]["pflrm_confidence"] = 0.5
+    assert words not in drawn(panel.PFLRM_PT_main.draw).words()
+
+
 def test_what_is_wrong_with_several_photos_is_said_once(listed, monkeypatch):
     said = {"front": "No object was found in front.png.", "left": "left.png is empty (0 bytes).",
             "back": "No object was found in back.png."}  # fmt: skip

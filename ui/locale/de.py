@@ -287,6 +287,10 @@ _TOOLTIPS = {
     "Use the painted mask of this photo from the next run on. It is written to a new file beside the .blend":
         "Die gemalte Maske dieses Fotos ab dem nächsten Lauf verwenden. Sie wird in eine neue Datei neben der .blend "
         "geschrieben",
+    "Unsure cameras get better with more photos, and when you say from how high each was taken: click the line below "
+    "its name.":
+        "Unsichere Kameras werden besser mit mehr Fotos, und mit der Angabe, von wie weit oben jedes aufgenommen "
+        "wurde: auf die Zeile unter seinem Namen klicken.",
     "Use this photo in the next run. The first one in use is the reference, with a star":
         "Dieses Foto im nächsten Lauf verwenden. Das erste verwendete ist die Referenz, mit Stern",
     "All that PF-LRM can do: with its photos, its runs and its results":
