@@ -11,6 +11,7 @@ SURE_WITHIN = 15.0  # degrees in the rotation relative to the reference view
 TEMPERATURE = 0.2  # difference of score by which one explanation is e times likelier than another
 # Logistic regression on the cameras of scans_val with 2 to 4 views; docs/benchmarks.md.
 INTERCEPT, OF_MASS, OF_EVIDENCE = -0.80, 0.46, 1.10
+OF_VERTICAL = 1.25  # both cameras have measured it
 OF_COVER = -1.0  # not fitted: on scans all masks fit; a doubt about objects that are cut off or masked badly
 MODE_MARGIN = 1.2  # explanations whose score is worse by no more than this are shown as alternatives
 MOST_MODES = 6
@@ -23,26 +24,33 @@ def from_reference(rotation: torch.Tensor) -> torch.Tensor:
     return rotation @ rotation[:, :1].transpose(-1, -2)
 
 
-def features(rotation: torch.Tensor, score: torch.Tensor, judgement: hull.Judgement) -> torch.Tensor:
-    """(B, V, 4) what the confidence of each camera of B hypotheses is read from: 1, the log odds of the likely
-    hypotheses that agree on the camera, how badly the masks fit, and how well the colours do."""
+def features(
+    rotation: torch.Tensor, score: torch.Tensor, judgement: hull.Judgement, known: torch.Tensor
+) -> torch.Tensor:
+    """(B, V, 5) what the confidence of each camera of B hypotheses is read from: 1, the log odds of the likely
+    hypotheses that agree on the camera, how badly the masks fit, how well the colours do, and whether the verticals of
+    the camera and of the reference were measured."""
     relative = from_reference(rotation)
     difference = hull.angles(relative[:, None] @ relative[None].transpose(-1, -2))  # (B, B, V)
     mass = ((difference < SURE_WITHIN) * (score / TEMPERATURE).softmax(0)[None, :, None]).sum(1)
     cover = judgement.uncovered + judgement.uncovered[:, :1]
     return torch.stack([
         torch.ones_like(mass), mass.clamp(0.02, 0.98).logit(), cover, judgement.evidence + judgement.evidence[:, :1],
+        (known & known[0]).float().expand_as(mass),
     ], dim=-1)
 
 
-def confidence(rotation: torch.Tensor, score: torch.Tensor, judgement: hull.Judgement) -> torch.Tensor:
+def confidence(
+    rotation: torch.Tensor, score: torch.Tensor, judgement: hull.Judgement, known: torch.Tensor
+) -> torch.Tensor:
     """(B, V) probability that a camera of each of B hypotheses is within ``SURE_WITHIN`` of the truth.
 
     :param rotation: (B, V, 3, 3) of all explanations that the search has ended with; ``score`` (B,) theirs.
+    :param known: (V,) bool, whether each view's vertical was measured.
     The reference camera defines the world, so it is right whatever the others are.
     """
-    weights = torch.tensor([INTERCEPT, OF_MASS, OF_COVER, OF_EVIDENCE])
-    sure = torch.sigmoid(features(rotation, score, judgement) @ weights)
+    weights = torch.tensor([INTERCEPT, OF_MASS, OF_COVER, OF_EVIDENCE, OF_VERTICAL])
+    sure = torch.sigmoid(features(rotation, score, judgement, known) @ weights)
     sure[:, 0] = 1.0
     return sure
 

@@ -7,6 +7,8 @@ import torch
 from pflrm.core import confidence, hull
 from scipy.spatial.transform import Rotation
 
+NOTHING, ALL = torch.zeros(2, dtype=torch.bool), torch.ones(2, dtype=torch.bool)  # of the verticals is known
+
 
 def cameras(*turns: float) -> torch.Tensor:
     """(2, 3, 3) a reference camera and one that is turned by the sum of ``turns`` about the vertical; degrees."""
@@ -22,8 +24,8 @@ def test_explanations_that_agree_make_a_camera_surer_than_ones_that_do_not() -> 
     score = torch.tensor([1.0, 0.9, 0.9])
     agree = torch.stack([cameras(60), cameras(64), cameras(57)])
     differ = torch.stack([cameras(60), cameras(150), cameras(240)])
-    sure = confidence.confidence(agree, score, judged(3))
-    unsure = confidence.confidence(differ, score, judged(3))
+    sure = confidence.confidence(agree, score, judged(3), NOTHING)
+    unsure = confidence.confidence(differ, score, judged(3), NOTHING)
     assert float(sure[0, 1]) > 0.8
     assert float(unsure[0, 1]) < float(sure[0, 1]) - 0.2
     assert sure[:, 0].tolist() == [1, 1, 1]
@@ -31,17 +33,25 @@ def test_explanations_that_agree_make_a_camera_surer_than_ones_that_do_not() -> 
 
 def test_an_unlikely_explanation_changes_nothing() -> None:
     both = torch.stack([cameras(60), cameras(150)])
-    alone = confidence.confidence(both[:1], torch.tensor([3.0]), judged(1))
-    beside = confidence.confidence(both, torch.tensor([3.0, -3.0]), judged(2))
+    alone = confidence.confidence(both[:1], torch.tensor([3.0]), judged(1), NOTHING)
+    beside = confidence.confidence(both, torch.tensor([3.0, -3.0]), judged(2), NOTHING)
     torch.testing.assert_close(beside[0], alone[0])
     assert float(beside[1, 1]) < 0.5
 
 
 def test_poor_masks_and_colours_make_a_camera_less_sure() -> None:
     rotation, score = cameras(60)[None], torch.zeros(1)
-    good = confidence.confidence(rotation, score, judged(1))[0, 1]
-    assert confidence.confidence(rotation, score, judged(1, uncovered=0.2))[0, 1] < good
-    assert confidence.confidence(rotation, score, judged(1, evidence=-0.2))[0, 1] < good
+    good = confidence.confidence(rotation, score, judged(1), NOTHING)[0, 1]
+    assert confidence.confidence(rotation, score, judged(1, uncovered=0.2), NOTHING)[0, 1] < good
+    assert confidence.confidence(rotation, score, judged(1, evidence=-0.2), NOTHING)[0, 1] < good
+
+
+def test_measured_verticals_make_a_camera_surer() -> None:
+    rotation, score = cameras(60)[None], torch.zeros(1)
+    alone = confidence.confidence(rotation, score, judged(1), NOTHING)
+    assert confidence.confidence(rotation, score, judged(1), ALL)[0, 1] > alone[0, 1]
+    for half in ([True, False], [False, True]):  # one vertical tells nothing of the rotation between two cameras
+        torch.testing.assert_close(confidence.confidence(rotation, score, judged(1), torch.tensor(half)), alone)
 
 
 def test_modes_are_good_and_apart() -> None:

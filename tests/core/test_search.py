@@ -294,7 +294,8 @@ def test_the_sets_put_together_are_the_best_of_their_cells(molecule: tuple[list[
     table = pairs.level_table(scene)
     _, sums = pairs.assemble(table, 2, count=10**6)
     best: dict[tuple[int, int, int], float] = {}
-    for (a, b, turn), value in np.ndenumerate(table.scores[0, 1].numpy()):
+    sum_of_all = table.scores[0, 1] + table.likely[0, :, None, None] + table.likely[1, :, None]
+    for (a, b, turn), value in np.ndenumerate(sum_of_all.numpy()):
         cell = (a // pairs.CELL_ELEVATIONS, b // pairs.CELL_ELEVATIONS, turn // pairs.CELL_AZIMUTHS)
         best[cell] = max(best.get(cell, -np.inf), float(value))
     np.testing.assert_allclose(sums.numpy(), sorted(best.values(), reverse=True), atol=1e-4)
