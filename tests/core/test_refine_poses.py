@@ -30,7 +30,7 @@ def box_view(world_to_view: np.ndarray) -> SimpleNamespace:
     hit = origin + near[..., None] * rays
     colour = 0.5 + 0.4 * np.sin(hit @ np.array([[7.0, 1.0, 2.0], [2.0, 6.0, 1.0], [1.0, 2.0, 5.0]]))
     image = np.concatenate([colour, (near < far)[..., None]], -1).astype(np.float32)
-    return SimpleNamespace(image=image, intrinsics=intrinsics, unseen=np.zeros((2 * SIZE, 2 * SIZE), bool))
+    return SimpleNamespace(image=image, intrinsics=intrinsics, unseen=np.zeros((2 * SIZE, 2 * SIZE), bool), up=None)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_a_thin_object_is_met_between_the_coarse_depths() -> None:
         image[SIZE // 3 : -SIZE // 3, SIZE // 2 - half_width : SIZE // 2 + half_width, 3] = 1
         unseen = np.zeros((2 * SIZE, 2 * SIZE), bool)
         views.append(
-            SimpleNamespace(image=image, intrinsics=canonical_intrinsics(HALF_ANGLE, SIZE), unseen=unseen)
+            SimpleNamespace(image=image, intrinsics=canonical_intrinsics(HALF_ANGLE, SIZE), unseen=unseen, up=None)
         )
         poses.append(world_to_view)
     scene = agreement.prepare(views, pixels=64, depths=12, blur=0.7)
