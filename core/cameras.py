@@ -173,8 +173,10 @@ def rotation_angle(rotation: np.ndarray) -> np.ndarray:
     return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
-def save_cameras(path: Path, cameras: Sequence[Camera], reference: int = 0) -> None:
-    """Write cameras.json (design boundary 4)."""
+def save_cameras(
+    path: Path, cameras: Sequence[Camera], reference: int = 0, up: Sequence[float] = (0.0, 0.0, 1.0),
+) -> None:
+    """Write cameras.json (design boundary 4); ``up`` (3,) is the direction of the sky in the world."""
     photos = [
         {
             "file": camera.file,
@@ -189,7 +191,7 @@ def save_cameras(path: Path, cameras: Sequence[Camera], reference: int = 0) -> N
         }
         for camera in cameras
     ]
-    content = {"photos": photos, "units": "object", "reference": reference}
+    content = {"photos": photos, "units": "object", "reference": reference, "up": list(up)}
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 

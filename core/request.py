@@ -77,7 +77,7 @@ def fulfil(request: Request, progress: Progress, models: ModelCache) -> Reconstr
     if request.output:
         write(request.output, lambda path: pipeline.save_result(path, result))
     if request.cameras:
-        write(request.cameras, lambda path: save_cameras(path, result.cameras))
+        write(request.cameras, lambda path: save_cameras(path, result.cameras, up=result.up))
     if request.mesh and result.mesh is not None:
         save_mesh(result.mesh, request.mesh)
     return result

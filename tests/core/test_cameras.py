@@ -138,6 +138,7 @@ def test_saved_cameras_give_their_intrinsics_back(tmp_path):
     assert load_known_cameras(path) == {"a.jpg": KnownCamera(camera, None)}
     content = json.loads(path.read_text())
     assert content["units"] == "object"
+    assert content["up"] == [0, 0, 1]
     assert content["reference"] == 0
     np.testing.assert_allclose(content["photos"][0]["world_to_camera"], reference_pose(3.0))
 

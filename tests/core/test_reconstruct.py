@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,20 @@ def test_the_reference_defines_the_world(result: Reconstruction) -> None:
     assert position[2] == pytest.approx(0, abs=1e-6)
     assert position[1] < -1
     assert matrix[1, 2] < -0.9
+
+
+def test_what_the_phones_felt_is_upright(
+    run: Callable[..., Reconstruction], photos: list[Path], tmp_path: Path
+) -> None:
+    felt = [0.0, -np.cos(np.radians(20)), -np.sin(np.radians(20))]
+    known = {"photos": [{"file": path.name, "up": felt} for path in photos]}
+    (tmp_path / "known.json").write_text(json.dumps(known))
+    result = run(photos, intrinsics=tmp_path / "known.json", poses_only=True)
+    for camera in result.cameras:
+        np.testing.assert_allclose(camera.world_to_camera[:3, :3] @ result.up, felt, atol=0.12)
+    save_result(tmp_path / "result.npz", result)
+    with np.load(tmp_path / "result.npz", allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["up"], result.up)
 
 
 def test_mesh_lies_in_the_box_with_colours(result: Reconstruction) -> None:
