@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import math
 import struct
 import warnings
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import InputError
 from .gravity import up_of
@@ -23,6 +24,8 @@ WORKING_SIZE = 1600  # pixels on the longer side that are kept
 LEAST_SIZE = 32  # pixels on the shorter side that a photo must have
 MOST_PIXELS = 200_000_000
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")  # in JPEG, HEIC and TIFF further frames are previews and depth maps
+UNKNOWN_TO_BLENDER = ("HEIF", "AVIF")
+COPY_SIZE = 2048  # pixels on the longer side of a copy, which travels inside the .blend
 RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 MILLIMETRES = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # EXIF FocalPlaneResolutionUnit
@@ -87,6 +90,21 @@ def read_image(path: Path) -> ImageContent:
         pixels = UPRIGHT[orientation](pixels)
         width, height = (height, width) if orientation >= 5 else (width, height)
     return ImageContent(np.ascontiguousarray(pixels), (width, height), orientation, fov, up)
+
+
+def copy_for_blender(path: Path) -> bytes | None:
+    """A photo that Blender does not read as a JPEG file: upright, at most COPY_SIZE pixels long. None for all others.
+
+    :raises InputError: as ``read_image``.
+    """
+    with _opened(path) as image:
+        if image.format not in UNKNOWN_TO_BLENDER:
+            return None
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        upright.thumbnail((COPY_SIZE, COPY_SIZE))
+        file = io.BytesIO()
+        upright.save(file, "JPEG", quality=92)
+        return file.getvalue()
 
 
 @contextlib.contextmanager

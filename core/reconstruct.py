@@ -17,6 +17,7 @@ from .cameras import Camera, pose, reference_pose
 from .checkpoint import bundled_weights, load_checkpoint
 from .depth_points import depth_points
 from .errors import InputError, RuntimeMissingError
+from .image_files import copy_for_blender
 from .mesh import Mesh, extract_mesh
 from .model import PFLRM, Prediction
 from .model.pflrm import view_distance
@@ -296,7 +297,8 @@ def warnings_of(photos: Sequence[Photo]) -> tuple[str, ...]:
 
 
 def save_result(path: Path, result: Reconstruction) -> None:
-    """Write the arrays of a result as .npz without pickle (design.md, boundary 5)."""
+    """Write the arrays of a result as .npz without pickle (design.md, boundary 5), with a JPEG file ``copy_I`` of each
+    photo that Blender cannot show."""
     explanations = (result.cameras, *result.alternatives)
     arrays: dict[str, np.ndarray] = {
         "files": np.array([camera.file for camera in result.cameras]),
@@ -314,6 +316,11 @@ def save_result(path: Path, result: Reconstruction) -> None:
         "seconds_json": np.array(json.dumps(result.seconds)),
     }
     arrays |= {f"mask_{index}": np.rint(255 * mask).astype(np.uint8) for index, mask in enumerate(result.masks)}
+    for index, camera in enumerate(result.cameras):
+        with contextlib.suppress(InputError):  # it was readable when the run began: then its picture alone is missing
+            copy = copy_for_blender(Path(camera.file))
+            if copy is not None:
+                arrays[f"copy_{index}"] = np.frombuffer(copy, np.uint8)
     arrays |= {f"points_{index}": points for index, points in enumerate(result.points)}
     if result.mesh is not None:
         arrays |= {name: getattr(result.mesh, name) for name in ("vertices", "faces", "normals", "colours")}

@@ -1,4 +1,4 @@
-"""Photos as Blender images: the file itself where Blender shows it upright, a turned copy in the .blend where not."""
+"""Photos as Blender images: the file itself where Blender shows it upright, a copy in the .blend where not."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ class PhotoImageError(Exception):
     """A photo that Blender cannot show; the message says which and why."""
 
 
-def load_upright(path: Path) -> bpy.types.Image:
+def load_upright(path: Path, copy: bytes | None = None) -> bpy.types.Image:
     """The photo as an image that stands upright; an image of that file which is already there is used again.
 
+    :param copy: an upright JPEG file of a photo that Blender does not read, as HEIC; it goes into the .blend.
     :raises PhotoImageError: the file is gone, or of a kind that Blender does not read.
     """
     try:
         orientation = read_orientation(path)
     except OSError as error:
         raise PhotoImageError(f"{path} cannot be shown behind its camera: {error.strerror}.") from error
-    if orientation != UPRIGHT:
+    if copy is not None or orientation != UPRIGHT:
         source = f"{path} {path.stat().st_mtime_ns}"
-        earlier = (image for image in bpy.data.images if image.get("pflrm_source") == source)
-        return next(earlier, None) or _turned_copy(path, orientation, source)
+        made = next((image for image in bpy.data.images if image.get("pflrm_source") == source), None)
+        if made is None:
+            made = _turned_copy(path, orientation) if copy is None else _packed(path, copy)
+            made["pflrm_source"] = source
+        return made
     known = set(bpy.data.images)
     image = bpy.data.images.load(str(path), check_existing=True)
     if image not in known:
@@ -42,7 +46,15 @@ def _check_readable(image: bpy.types.Image, path: Path) -> None:
         raise PhotoImageError(f"{path.name} cannot be shown behind its camera: Blender does not read such files.")
 
 
-def _turned_copy(path: Path, orientation: int, source: str) -> bpy.types.Image:
+def _packed(path: Path, copy: bytes) -> bpy.types.Image:
+    image = bpy.data.images.new(path.name, 8, 8)
+    image.pack(data=copy, data_len=len(copy))
+    image.source = "FILE"  # without a path: unpacking it must not write over the photo
+    _check_readable(image, path)
+    return image
+
+
+def _turned_copy(path: Path, orientation: int) -> bpy.types.Image:
     import numpy as np  # Blender's start does without it
 
     stored = bpy.data.images.load(str(path), check_existing=False)
@@ -62,7 +74,6 @@ def _turned_copy(path: Path, orientation: int, source: str) -> bpy.types.Image:
         bpy.data.images.remove(stored)
     turned.pixels.foreach_set(np.ascontiguousarray(upright).ravel())
     turned.pack()
-    turned["pflrm_source"] = source
     return turned
 
 

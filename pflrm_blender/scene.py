@@ -56,7 +56,8 @@ class ResultData:
     fy, cx, cy in pixels; ``world_to_camera`` (V, 4, 4) OpenCV; ``confidence`` (V,) in [0, 1]; ``seconds`` by stage.
     ``alternatives`` (K, V, 4, 4) and ``alternative_confidence`` (K, V): sets of cameras that explain the photos about
     as well, first the one above; ``symmetry``: in words why there are several. ``points``: a (N, 4) for each photo, in
-    its camera (OpenCV), and how sure each is. ``up`` (3,): where the sky is in the result's world.
+    its camera (OpenCV), and how sure each is. ``up`` (3,): where the sky is in the result's world. ``copies``: for
+    each photo a JPEG file to show, where Blender does not read the photo's own.
     """
 
     files: tuple[Path, ...]
@@ -73,6 +74,7 @@ class ResultData:
     symmetry: str = ""
     points: tuple[np.ndarray, ...] = ()
     up: tuple[float, ...] = (0.0, 0.0, 1.0)
+    copies: tuple[bytes | None, ...] = ()
 
 
 def load_result(path: Path) -> ResultData:
@@ -96,6 +98,10 @@ def load_result(path: Path) -> ResultData:
                 alternative_confidence=arrays.get("alternative_confidence"),
                 symmetry=str(arrays.get("symmetry", "")),
                 points=tuple(arrays[name] for name in _each("points", arrays)),
+                copies=tuple(
+                    arrays[f"copy_{index}"].tobytes() if f"copy_{index}" in arrays else None
+                    for index in range(len(arrays["files"]))
+                ),
                 up=tuple(float(value) for value in arrays["up"]) if "up" in arrays else (0.0, 0.0, 1.0),
             )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -245,7 +251,7 @@ class _Builder:
         made["pflrm_confidence"] = float(self.data.confidence[index])
         masks, points = self.data.masks, self.data.points
         overlay.remember(made, masks[index] if masks else None, points[index] if points else None)
-        self._show_photo(made, path)
+        self._show_photo(made, path, self.data.copies[index] if self.data.copies else None)
         return made
 
     def _set_lens(self, camera: bpy.types.Camera, index: int) -> None:
@@ -261,10 +267,10 @@ class _Builder:
                 "Blender cannot have of its own: this one matches the photo across, not up and down."
             )
 
-    def _show_photo(self, camera: bpy.types.Object, path: Path) -> None:
+    def _show_photo(self, camera: bpy.types.Object, path: Path, copy: bytes | None) -> None:
         known = set(bpy.data.images)
         try:
-            image = photo_images.load_upright(path)
+            image = photo_images.load_upright(path, copy)
         except photo_images.PhotoImageError as error:
             self.warnings.append(str(error))
             return

@@ -40,7 +40,7 @@ def read_photos(data: ResultData) -> list[Photo]:
     for index, path in enumerate(data.files):
         known = set(bpy.data.images)
         try:
-            image = photo_images.load_upright(path)
+            image = photo_images.load_upright(path, data.copies[index] if data.copies else None)
         except photo_images.PhotoImageError:
             continue  # who places the cameras warns of it
         pixels = read_pixels(image)

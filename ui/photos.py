@@ -21,14 +21,16 @@ _MOST_LARGE = 4  # photos
 _BORDERS = 44  # of the panel, with its tabs
 _BESIDE_NAME = 36  # of a photo's box, with the button of its menu
 _THUMBNAIL, _SMALL_THUMBNAIL = 4.0, 2.8  # in units of an icon
+_HEIC = (".heic", ".heif")
 _DOUBT = "QUESTION"  # the icon of a photo whose mask deserves a look
 
 
 class _Look(NamedTuple):
-    """What the panel shows of a photo: why a run would fail for it or "", the icon of its mask, and what it notes of
-    its camera in a few characters."""
+    """What the panel shows of a photo: its picture, why a run would fail for it or "", the icon of its mask, and what
+    it notes of its camera in a few characters."""
 
     photo: bpy.types.PropertyGroup
+    picture: Path
     problem: str
     icon: str
     camera: str
@@ -82,7 +84,7 @@ def _draw_grid(layout: bpy.types.UILayout, context: bpy.types.Context, looks: li
     for index, look in enumerate(looks):
         cell = grid.box().column(align=True)
         cell.active = look.photo.enabled
-        _draw_thumbnail(cell, look.photo, _SMALL_THUMBNAIL if small else _THUMBNAIL)
+        _draw_thumbnail(cell, look.picture, _SMALL_THUMBNAIL if small else _THUMBNAIL)
         row = cell.row(align=True)
         if not small:
             row.label(text=_ending(look.photo.name, characters), translate=False)
@@ -94,8 +96,8 @@ def _draw_grid(layout: bpy.types.UILayout, context: bpy.types.Context, looks: li
             _draw_menu(row, look.photo)
 
 
-def _draw_thumbnail(layout: bpy.types.UILayout, photo: bpy.types.PropertyGroup, scale: float) -> None:
-    icon = thumbnails.icon_of(path_of(photo))
+def _draw_thumbnail(layout: bpy.types.UILayout, picture: Path, scale: float) -> None:
+    icon = thumbnails.icon_of(picture)
     if icon:
         layout.template_icon(icon_value=icon, scale=scale)
     else:
@@ -151,7 +153,9 @@ def _look_at(photo: bpy.types.PropertyGroup) -> _Look:
         icon = "TIME"
     else:
         icon = "MOD_MASK" if state.sure and not state.touches_border else _DOUBT
-    return _Look(photo, problem, icon, _camera_of(photo, state))
+    # Blender does not read HEIC; what was found in it is a PNG.
+    picture = Path(state.preview) if state is not None and state.preview and path.suffix.lower() in _HEIC else path
+    return _Look(photo, picture, problem, icon, _camera_of(photo, state))
 
 
 def _camera_of(photo: bpy.types.PropertyGroup, state: inspection.PhotoState | None) -> str:

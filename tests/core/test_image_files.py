@@ -1,11 +1,13 @@
 """Image files: formats, orientation, sizes, and what is refused."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
 from pflrm.core import image_files
 from pflrm.core.errors import InputError
-from pflrm.core.image_files import read_image
+from pflrm.core.image_files import copy_for_blender, read_image
 from pflrm.core.photos import load_photo
 from pflrm.tests.core.photo_files import OBJECT, exif_with, object_alpha, picture
 from PIL import Image
@@ -32,6 +34,20 @@ def test_heic(tmp_path):
     file.save(tmp_path / "a.heic", quality=95)
     np.testing.assert_allclose(read_image(tmp_path / "a.heic").rgba[..., :3].mean((0, 1)) * 255,
                                picture().mean((0, 1)), atol=3)
+
+
+def test_blender_gets_a_copy_of_what_it_does_not_read(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    exif = exif_with(orientation=6)
+    pillow_heif.from_pillow(Image.fromarray(picture(3000, 2000))).save(tmp_path / "a.heic", exif=exif.tobytes())
+    copy = Image.open(io.BytesIO(copy_for_blender(tmp_path / "a.heic")))
+    assert (copy.format, copy.size) == ("JPEG", (1365, 2048))
+    shown = read_image(tmp_path / "a.heic").rgba[..., :3]
+    np.testing.assert_allclose(cv2.resize(np.asarray(copy) / 255, shown.shape[1::-1]).mean((0, 1)), shown.mean((0, 1)),
+                               atol=0.02)
+    assert copy.getpixel((940, 385)) == pytest.approx((250, 240, 60), abs=12)  # the mark, turned along
+    Image.fromarray(picture()).save(tmp_path / "a.jpg", exif=exif)
+    assert copy_for_blender(tmp_path / "a.jpg") is None
 
 
 def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,7 @@ from pflrm.core.reconstruct import (
     residual,
     save_result,
 )
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
 SIZE = 96
@@ -158,6 +160,22 @@ def test_result_file_has_the_promised_arrays_and_no_pickle(result: Reconstructio
         assert arrays["mask_1"].dtype == np.uint8
         assert share == pytest.approx(result.masks[1].mean(), abs=0.01)
         assert 0.01 < share < 0.95
+
+
+def test_a_photo_that_blender_does_not_read_comes_along_as_a_copy(
+    result: Reconstruction, photos: list[Path], tmp_path: Path
+) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    heic = tmp_path / "side 0.heic"
+    pillow_heif.from_pillow(Image.open(photos[0]).convert("RGB")).save(heic)
+    gone = tmp_path / "gone.heic"
+    files = (str(heic), str(gone), result.cameras[2].file)
+    cameras = tuple(replace(camera, file=file) for camera, file in zip(result.cameras, files, strict=True))
+    save_result(tmp_path / "result.npz", replace(result, cameras=cameras))
+    with np.load(tmp_path / "result.npz", allow_pickle=False) as arrays:
+        assert Image.open(io.BytesIO(arrays["copy_0"].tobytes())).size == (SIZE, SIZE)
+        assert "copy_1" not in arrays
+        assert "copy_2" not in arrays
 
 
 def test_the_networks_points_fall_on_the_object_in_each_photo(result: Reconstruction, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Matrix, Vector
-from pflrm.pflrm_blender import photo_images, results
+from pflrm.pflrm_blender import photo_images, results, texture
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.tests import fake_result
 
@@ -113,6 +113,25 @@ class TestPhotos:
         assert [len(bpy.data.objects[name].data.background_images) for name in result.cameras] == [1, 0, 0]
         assert sum("cannot be shown" in warning for warning in result.warnings) == 2
         assert {image.name for image in bpy.data.images} == {"front.png"}
+
+    def test_a_photo_that_blender_cannot_read_shows_the_copy_that_came_along(self, scene, tmp_path, photos):
+        heic = tmp_path / "front.heic"
+        heic.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+        copy = np.frombuffer(photos[0].read_bytes(), np.uint8)
+        path = fake_result.make_result(tmp_path / "r.npz", [heic, *photos[1:]], copy_0=copy)
+        data = scenes.load_result(path)
+        result = scenes.apply_result(scene, data, "Robot")
+        assert result.warnings == ("A warning from the worker.",)
+        (background,) = bpy.data.objects[result.cameras[0]].data.background_images
+        image = background.image
+        assert (image.name, tuple(image.size)) == ("front.heic", fake_result.SIZES[0])
+        assert image.packed_file is not None
+        assert image.filepath == ""  # unpacked it would else write over the photo
+        again = scenes.apply_result(scene, data, "Robot")
+        assert bpy.data.objects[again.cameras[0]].data.background_images[0].image == image
+        before = set(bpy.data.images)
+        assert len(texture.read_photos(data)) == 3
+        assert set(bpy.data.images) == before
 
     def test_an_image_that_is_there_is_used_again(self, scene, result_file, photos):
         mine = bpy.data.images.load(str(photos[0]))
