@@ -159,11 +159,13 @@ def _look_at(photo: bpy.types.PropertyGroup) -> _Look:
 
 
 def _camera_of(photo: bpy.types.PropertyGroup, state: inspection.PhotoState | None) -> str:
-    """The focal length, and from how high a photo was taken, as far as they are known."""
-    lens = f"ƒ {state.focal_35mm:.0f} mm" if state is not None and state.focal_35mm else ""
+    """The focal length, and from how high a photo was taken, as far as they are known; in eight characters."""
+    lens = state.focal_35mm if state is not None else None
     said = TILTS[photo.height]
     tilt = state.tilt if said is None and state is not None else said
-    return lens if tilt is None else f"{lens} ∠ {tilt:.0f}°".strip()
+    if tilt is None:
+        return f"ƒ {lens:.0f} mm" if lens else ""
+    return f"ƒ{lens:.0f} ∠{tilt:.0f}°" if lens else f"∠ {tilt:.0f}°"
 
 
 def heights_are_open(context: bpy.types.Context) -> bool:

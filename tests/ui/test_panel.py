@@ -188,7 +188,7 @@ def test_from_how_high_a_photo_was_taken(listed, monkeypatch):
     listed.pflrm.photos[1].height = "HIGH"
     listed.pflrm.active_photo = 0
     labels = drawn(panel.PFLRM_PT_main.draw).record["labels"]
-    assert [label for label in labels if "°" in label] == ["ƒ 26 mm ∠ 23°", "∠ 45°"]
+    assert [label for label in labels if "°" in label] == ["ƒ26 ∠23°", "∠ 45°"]
     layout = drawn(mask.PFLRM_PT_mask.draw)
     assert "height" in layout.record["properties"]
     assert "Looks down by 23° by its phone" in layout.words()
