@@ -62,6 +62,7 @@ train: $(VENV)/ready
 
 evaluate: $(VENV)/ready
 	$(BIN)/python -m pflrm.core.evaluation --data $(DATA)
+	$(BIN)/python -m pflrm.core.evaluation --data $(DATA) --vertical known
 	$(BIN)/python -m pflrm.tests.evaluate_texture $(DATA) --hull
 
 clean:

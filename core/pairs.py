@@ -61,11 +61,12 @@ def level_table(scene: Silhouettes) -> PairTable:
 
 
 def _likely(scene: Silhouettes, elevations: torch.Tensor) -> torch.Tensor:
-    """(V, E) log likelihood of elevations by what was measured, or else is said or usual."""
+    """(V, E) log likelihood of elevations by what was measured or else is said; 0 where nobody knows."""
     measured = torch.asin((-scene.up[:, 2:]).clamp(-1, 1))
     step = elevations[1] - elevations[0]
     off = (elevations - measured).abs() / step
-    said = unusual_elevation(scene, elevations[:, None]).T
+    is_said = scene.elevation[:, 1:2] == 0  # without slack
+    said = unusual_elevation(scene, elevations[:, None]).T * is_said
     return -torch.where(scene.up.any(-1, keepdim=True), 2 * off.square(), said)
 
 
