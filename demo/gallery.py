@@ -1,7 +1,7 @@
 """Reconstruct sets of photos and draw each: ``python demo/gallery.py FOLDER... --output PICTURES``.
 
 A folder holds a set's photos, and perhaps cameras.json with their true cameras: then the lens is taken from it, and the
-errors of the cameras are printed. Of more than eight photos eight are taken, evenly spaced.
+errors of the cameras are printed. Of more than eight photos eight are taken, or as many as are wanted, evenly spaced.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from pflrm.core.cameras import Camera, Intrinsics, save_cameras
+from pflrm.core.cameras import Camera, Intrinsics
 from pflrm.core.evaluation.metrics import rotation_errors
+from pflrm.core.evaluation.protocol import tell
 from preview import draw
 
 PHOTOS = 8
@@ -29,23 +30,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--photos", type=int, default=PHOTOS, help="of each set, at most")
+    parser.add_argument("--vertical", action="store_true", help="tell the photos' verticals, as phones feel them")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     for folder in arguments.folders:
-        print(show(folder, arguments.output / f"{folder.name}.jpg"), flush=True)
+        picture = arguments.output / f"{folder.name}{'-upright' if arguments.vertical else ''}.jpg"
+        print(show(folder, picture, arguments.photos, arguments.vertical), flush=True)
 
 
-def show(folder: Path, picture: Path) -> str:
+def show(folder: Path, picture: Path, most: int, vertical: bool) -> str:
     """Write a set's picture; its name and figures."""
     true = true_cameras(folder)
     photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in {".png", ".jpg", ".jpeg"})
-    chosen = [round(index) for index in np.linspace(0, len(photos), min(len(photos), PHOTOS), endpoint=False)]
+    chosen = [round(index) for index in np.linspace(0, len(photos), min(len(photos), most), endpoint=False)]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         command = [sys.executable, "-m", "pflrm", "reconstruct", *(str(photos[index]) for index in chosen)]
         command += ["--output", str(work / "scene.blend"), "--cameras", str(work / "cameras.json")]
         if true:
-            save_cameras(work / "lens.json", [true[index] for index in chosen])
+            tell(work / "lens.json", [true[index] for index in chosen], intrinsics=True, vertical=vertical)
             command += ["--intrinsics", str(work / "lens.json")]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         found = json.loads((work / "cameras.json").read_text(encoding="utf-8"))["photos"]

@@ -89,7 +89,7 @@ def evaluate(
             with tempfile.TemporaryDirectory() as folder:
                 known = Path(folder) / "intrinsics.json" if known_intrinsics or known_vertical else None
                 if known is not None:
-                    _tell(known, cameras, known_intrinsics, known_vertical)
+                    tell(known, cameras, intrinsics=known_intrinsics, vertical=known_vertical)
                 outcome = predict([Path(camera.file) for camera in cameras], known)
             score = score_outcome(item, outcome, views)
         except InputError as error:
@@ -99,7 +99,7 @@ def evaluate(
     return scores
 
 
-def _tell(path: Path, cameras: Sequence[Camera], intrinsics: bool, vertical: bool) -> None:
+def tell(path: Path, cameras: Sequence[Camera], *, intrinsics: bool, vertical: bool) -> None:
     """Write what a method may know beforehand in the form of cameras.json."""
     save_cameras(path, [replace(camera, world_to_camera=np.eye(4)) for camera in cameras])
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -96,6 +96,28 @@ def elsewhere(item: EvaluationObject, views: int, scale: float = 0.2) -> Outcome
     return Outcome(tuple(cameras), replace(mesh, vertices=vertices))
 
 
+@pytest.mark.parametrize("lens", [True, False])
+def test_verticals_are_told_as_phones_feel_them(folder: Path, lens: bool) -> None:
+    objects = load_set(folder)
+    by_folder = {Path(item.cameras[0].file).parent: item for item in objects}
+    told: list[np.ndarray] = []
+    errors = []
+
+    def predict(photos: Sequence[Path], known_file: Path | None) -> Outcome:
+        assert known_file is not None
+        item = by_folder[photos[0].parent]
+        for camera, known in zip(item.cameras, load_known_cameras(known_file).values(), strict=False):
+            assert (known.intrinsics is not None) == lens
+            errors.append(np.degrees(np.arccos(known.up @ camera.world_to_camera[:3, 2])))
+            told.append(known.up)
+        return elsewhere(item, 4)
+
+    for _ in range(2):
+        evaluate(objects, predict, known_intrinsics=lens, known_vertical=True)
+    np.testing.assert_array_equal(*np.split(np.array(told), 2))  # the same each time
+    assert 0 < min(errors) < max(errors) < 8
+
+
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_a_perfect_method_gets_perfect_figures(folder: Path, views: int) -> None:
     objects = load_set(folder)
