@@ -29,6 +29,7 @@ from .refine_poses import refine_poses
 from .request import QUALITIES, Progress
 from .search import Hypothesis, alternatives, search_poses, symmetry
 
+SURE = 0.5  # mean confidence from which on level photos tell where the sky is
 EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length
 # Share of a run's time that has passed by then.
 REFINING_BEGINS = {"draft": 0.85, "standard": 0.55, "best": 0.42}
@@ -65,7 +66,7 @@ class Reconstruction:
     ``masks``: where each photo shows the object, (H, W) float32 in [0, 1], in fewer pixels than the photo's.
     ``alternatives``: other sets of cameras that explain the photos about as well, best first, and ``symmetry`` in
     words why that may be; the mesh belongs to ``cameras``.
-    ``up``: (3,) direction of the sky in the world, as measured by the phone or as level photos make it likely.
+    ``up``: (3,) direction of the sky in the world, see ``vertical``.
     ``points``: what the network takes for the surface in each photo, see ``depth_points``; none without a depth head.
     """
 
@@ -273,8 +274,15 @@ def reconstruct(
     cameras, *others = (photo_cameras(views, one.world_to_camera, one.confidence) for one in alternatives(hypotheses))
     return Reconstruction(
         cameras, mesh, warnings_of(loaded), seconds, masks, tuple(others), symmetry(hypotheses),
-        tuple(hypotheses[0].up.tolist()), points,
+        vertical(views, hypotheses[0]), points,
     )
+
+
+def vertical(views: Sequence[View], best: Hypothesis) -> tuple[float, ...]:
+    """The direction of the sky (3,) in the world. Cameras that are unsure do not tell it where no phone has felt it:
+    then the first photo is taken as level."""
+    known = any(view.up is not None for view in views) or best.confidence[1:].sum() > SURE * (len(views) - 1)
+    return tuple(best.up.tolist()) if known else (0.0, 0.0, 1.0)
 
 
 def photo_cameras(views: Sequence[View], world_to_view: np.ndarray, sure: np.ndarray) -> tuple[Camera, ...]:

@@ -4,7 +4,7 @@ The only writer of ``bpy.data``. Everything that a run makes hangs below one emp
 move, turn and scale the whole. A run that fails half way leaves the file as it was.
 
 Results come with OpenCV cameras (x right, y down, z forward) in units of the object's radius; Blender's cameras look
-along −z with y up. A result's world is level with its first photo; the root turns it so that the object stands upright.
+along −z with y up. A result's world is level with its first photo; it is turned so that the object stands upright.
 What later steps need to know is kept in custom properties, which survive without the extension: collection
 ``pflrm_run``, ``pflrm_seconds``, ``pflrm_warnings``, ``pflrm_symmetry``; root ``pflrm_extent`` (the object's longest
 side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence``
@@ -17,7 +17,7 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +143,7 @@ def apply_result(
         the artist can change its ratio, apply it or remove it.
     :param projected: what ``texture.project`` made for this mesh; without it the colours of the vertices are shown.
     """
-    builder = _Builder(scene, data, f"PF-LRM {name}")
+    builder = _Builder(scene, _upright(data), f"PF-LRM {name}")
     try:
         return builder.build(size, location, on_floor, face_limit, projected)
     except BaseException:
@@ -167,18 +167,16 @@ class _Builder:
         projected: texture.Texture | None,
     ) -> Result:  # fmt: skip
         mesh_data = self.data.mesh
-        upright = Vector(self.data.up).rotation_difference(Vector((0.0, 0.0, 1.0))).to_matrix()
         extent, lowest = _RADII_ACROSS, 0.0
         if mesh_data is not None and len(mesh_data.vertices):
-            standing = mesh_data.vertices @ np.array(upright).T
-            low, high = standing.min(axis=0), standing.max(axis=0)
+            low, high = mesh_data.vertices.min(axis=0), mesh_data.vertices.max(axis=0)
             extent, lowest = float((high - low).max()), float(low[2])
         scale = size / extent
-        lift = Matrix.Translation(upright.inverted() @ Vector((0.0, 0.0, -lowest if on_floor else 0.0)))
+        lift = Matrix.Translation((0.0, 0.0, -lowest if on_floor else 0.0))
 
         collection = self._keep(bpy.data.collections.new(self.title))
         self.scene.collection.children.link(collection)
-        root = self._make_root(collection, extent, scale, location, upright)
+        root = self._make_root(collection, extent, scale, location)
         mesh = None
         if mesh_data is not None:
             mesh = self._make_object(collection, root, self.title, self._make_mesh(mesh_data), lift)
@@ -222,9 +220,9 @@ class _Builder:
         return made
 
     def _make_root(
-        self, collection: bpy.types.Collection, extent: float, scale: float, location: Sequence[float], upright: Matrix
+        self, collection: bpy.types.Collection, extent: float, scale: float, location: Sequence[float]
     ) -> bpy.types.Object:
-        matrix = Matrix.Translation(location) @ upright.to_4x4() @ Matrix.Scale(scale, 4)
+        matrix = Matrix.Translation(location) @ Matrix.Scale(scale, 4)
         root = self._make_object(collection, None, f"{self.title} Root", None, matrix)
         root.empty_display_type = "PLAIN_AXES"
         root.empty_display_size = extent / 4
@@ -338,6 +336,19 @@ class _Builder:
 def _camera_matrix(world_to_camera: np.ndarray, lift: Matrix) -> Matrix:
     """The local matrix of a camera object under the result's root."""
     return lift @ Matrix((np.linalg.inv(world_to_camera) @ _BLENDER_FROM_OPENCV).tolist())
+
+
+def _upright(data: ResultData) -> ResultData:
+    """The same result in a world whose z axis points to the sky."""
+    turn = np.eye(4)
+    turn[:3, :3] = Vector(data.up).rotation_difference(Vector((0.0, 0.0, 1.0))).to_matrix()
+    mesh, others = data.mesh, data.alternatives
+    if mesh is not None:
+        mesh = replace(mesh, vertices=(mesh.vertices @ turn[:3, :3].T).astype(np.float32))
+    return replace(
+        data, mesh=mesh, world_to_camera=data.world_to_camera @ turn.T,
+        alternatives=None if others is None else others @ turn.T, up=(0.0, 0.0, 1.0),
+    )
 
 
 def _limit_faces(mesh: bpy.types.Object, limit: int) -> None:

@@ -15,6 +15,7 @@ import torch
 from pflrm.core.checkpoint import save_checkpoint
 from pflrm.core.errors import CancelledError, InputError, RuntimeMissingError
 from pflrm.core.model import CONFIGS, PFLRM
+from pflrm.core.photos import canonical_view, load_photos
 from pflrm.core.pnp import solve_pnp
 from pflrm.core.reconstruct import (
     EXPLAINED,
@@ -26,7 +27,9 @@ from pflrm.core.reconstruct import (
     reconstruct,
     residual,
     save_result,
+    vertical,
 )
+from pflrm.core.search import Hypothesis
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
@@ -113,6 +116,16 @@ def test_what_the_phones_felt_is_upright(
     save_result(tmp_path / "result.npz", result)
     with np.load(tmp_path / "result.npz", allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["up"], result.up)
+
+
+def test_cameras_that_are_unsure_tell_no_vertical(photos: list[Path]) -> None:
+    views = [canonical_view(photo, 64) for photo in load_photos(photos)]
+    up = np.array([0.0, -0.6, 0.8])
+    for sure, expected in ((0.8, up), (0.2, [0, 0, 1])):
+        best = Hypothesis(np.eye(4)[None].repeat(3, 0), 0.0, np.array([1.0, sure, sure]), up)
+        np.testing.assert_array_equal(vertical(views, best), expected)
+    felt = [replace(view, photo=replace(view.photo, up=np.array([0.0, -1, 0]))) for view in views]
+    np.testing.assert_array_equal(vertical(felt, best), up)
 
 
 def test_mesh_lies_in_the_box_with_colours(result: Reconstruction) -> None:

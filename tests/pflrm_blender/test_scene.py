@@ -179,8 +179,11 @@ class TestMesh:
         data = scenes.load_result(path)
         result = scenes.apply_result(scene, data, "Robot", size=0.8, location=(0, 0, 1.0))
         mesh = bpy.data.objects[result.mesh]
-        assert tuple(mesh.matrix_world.to_3x3().normalized() @ Vector(up)) == pytest.approx((0, 0, 1), abs=1e-5)
         corners = np.array([mesh.matrix_world @ vertex.co for vertex in mesh.data.vertices])
+        heights = data.mesh.vertices @ np.array(up)
+        scale = bpy.data.objects[result.root].scale.x
+        np.testing.assert_allclose(corners[:, 2] - 1, scale * (heights - heights.min()), atol=1e-5)
+        assert tuple(bpy.data.objects[result.root].rotation_euler) == (0, 0, 0)  # axes that an artist can work with
         assert corners[:, 2].min() == pytest.approx(1.0)
         assert np.ptp(corners, axis=0).max() == pytest.approx(0.8)
         assert reprojection_error(scene, data, result) < 1e-3
