@@ -13,7 +13,7 @@ import bpy
 from .properties import PFLRM_PG_scene, photos_in_use
 
 _KEY = "pflrm_asked"
-_OF_PHOTO = {"name", "filepath", "mask", "height"}
+_OF_PHOTO = ("name", "filepath", "mask", "height")
 _NOT_OPTIONS = {"rna_type", "name", "photos", "active_photo"}
 
 
@@ -49,8 +49,9 @@ def use_again(properties: PFLRM_PG_scene, memory: dict[str, Any]) -> None:
             properties.photos.add()
             properties.photos.move(len(listed), place)
         photo = properties.photos[place]
-        for name in earlier.keys() & _OF_PHOTO:
-            _set(photo, name, earlier[name])
+        for name in _OF_PHOTO:
+            if name in earlier:
+                _set(photo, name, earlier[name])
         photo.enabled, photo.problem = True, ""
     properties.active_photo = 0
     known = _option_names(properties)

@@ -31,7 +31,7 @@ from .render import load_rgba, on_white, render_mask, render_mesh
 from .sets import INPUT_VIEWS, NOVEL_VIEW, EvaluationObject
 
 SURFACE_SAMPLES = 20_000
-VERTICAL_ERROR = math.radians(2)  # of a vertical that a phone has felt, in each of two directions
+VERTICAL_ERROR = math.radians(2)  # assumed of a vertical that a phone has felt, in each of two directions
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def evaluate(
 ) -> list[Score]:
     """Score a method on the first ``views`` photos of each object.
 
-    :param known_vertical: tell each photo's vertical, with the error that a phone's sense of gravity has.
+    :param known_vertical: tell each photo's vertical, with the error that is assumed of a phone.
     A method that raises InputError has failed on that object; other exceptions end the evaluation.
     """
     scores = []
@@ -113,8 +113,8 @@ def tell(path: Path, cameras: Sequence[Camera], *, intrinsics: bool, vertical: b
 
 
 def felt_vertical(camera: Camera) -> np.ndarray:
-    """The direction of the sky (3,) in a camera, as far off the true one as a phone's sense of gravity, in a direction
-    that is random but the same each time."""
+    """The direction of the sky (3,) in a camera, as far off the true one as is assumed of a phone, in a direction that
+    is random but the same each time."""
     up = camera.world_to_camera[:3, 2]
     generator = np.random.default_rng(zlib.crc32("/".join(Path(camera.file).parts[-2:]).encode()))
     off = generator.normal(scale=VERTICAL_ERROR, size=3)
