@@ -3,6 +3,7 @@ object's symmetry leaves open."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from . import hull
@@ -12,6 +13,7 @@ TEMPERATURE = 0.2  # difference of score by which one explanation is e times lik
 # Logistic regression on the cameras of scans_val with 2 to 4 views; docs/benchmarks.md.
 INTERCEPT, OF_MASS, OF_EVIDENCE = -0.80, 0.46, 1.10
 OF_VERTICAL = 1.25  # both cameras have measured it
+OF_MATCHES = 0.6  # the log of one more than a camera's correspondences that fit, found after the search
 OF_COVER = -1.0  # not fitted: on scans all masks fit; a doubt about objects that are cut off or masked badly
 MODE_MARGIN = 1.2  # explanations whose score is worse by no more than this are shown as alternatives
 MOST_MODES = 6
@@ -53,6 +55,13 @@ def confidence(
     sure = torch.sigmoid(features(rotation, score, judgement, known) @ weights)
     sure[:, 0] = 1.0
     return sure
+
+
+def with_matches(sure: np.ndarray, matches: np.ndarray) -> np.ndarray:
+    """The confidence (V,) of cameras that have so many correspondences (V,) which fit; the reference's stays."""
+    odds = sure[1:].clip(1e-6, 1 - 1e-6)
+    odds = odds / (1 - odds) * (1 + matches[1:]) ** OF_MATCHES
+    return np.concatenate([sure[:1], odds / (1 + odds)])
 
 
 def modes(rotation: torch.Tensor, score: torch.Tensor) -> list[int]:

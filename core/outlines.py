@@ -18,7 +18,7 @@ from torch import Tensor
 from . import hull
 from .camera_sets import CameraSets
 from .photos import View
-from .silhouettes import DEPTH_RANGE, Silhouettes, signed_distances
+from .silhouettes import DEPTH_RANGE, signed_distances
 
 SLACK = 0.006  # half widths by which a point may miss a mask: masks are not better than that
 WIDTH = 0.023  # a miss beyond the slack that counts half; far ones are faults of a mask
@@ -47,14 +47,14 @@ class Outlines:
     signed_distance: Tensor  # (V, 1, 2S, 2S) in half widths, positive inside; covers [-2, 2]
 
 
-def prepare(views: Sequence[View], scene: Silhouettes, detail: Detail) -> Outlines:
-    """The outlines of canonical views at these views' own resolution."""
+def prepare(views: Sequence[View], focal: Tensor, detail: Detail) -> Outlines:
+    """The outlines of canonical views at these views' own resolution; ``focal`` (V,) in half widths."""
     masks = [_solid(view.image[..., 3]) for view in views]
     points = torch.from_numpy(np.stack([
         _spread(mask, view.unseen, detail.points) for mask, view in zip(masks, views, strict=True)
     ]))
-    rays = torch.cat([points / scene.focal[:, None, None], torch.ones(*points.shape[:2], 1)], 2)
-    return Outlines(detail, scene.focal, rays, signed_distances(masks, views)[:, None])
+    rays = torch.cat([points / focal[:, None, None], torch.ones(*points.shape[:2], 1)], 2)
+    return Outlines(detail, focal, rays, signed_distances(masks, views)[:, None])
 
 
 def _solid(alpha: np.ndarray) -> np.ndarray:
@@ -86,16 +86,16 @@ class OutlineObjective:
 
     @torch.no_grad()
     def look(self, sets: CameraSets) -> tuple[Tensor, Tensor]:
-        points = _touching(self.outlines, sets)
+        points = touching(self.outlines, sets)
         return self.value(sets, points), points
 
     def value(self, sets: CameraSets, points: Tensor) -> Tensor:
-        inside = _depth_inside(self.outlines, sets, points, "bilinear")[..., 0]
+        inside = depth_inside(self.outlines, sets, points, "bilinear")[..., 0]
         miss = (-inside - SLACK).clamp(min=0)
         return -self.weight * (miss / (miss + WIDTH)).mean((-1, -2))
 
 
-def _touching(outlines: Outlines, sets: CameraSets) -> Tensor:
+def touching(outlines: Outlines, sets: CameraSets) -> Tensor:
     """(B, V, N, 1) where each ray is deepest inside all masks, before or behind the object's centre."""
     step = 2 * DEPTH_RANGE / outlines.detail.depths
     steps = (torch.arange(outlines.detail.depths) + 0.5) * step - DEPTH_RANGE
@@ -108,11 +108,11 @@ def _touching(outlines: Outlines, sets: CameraSets) -> Tensor:
 
 
 def _deepest(outlines: Outlines, sets: CameraSets, offset: Tensor, mode: str) -> Tensor:
-    inside = _depth_inside(outlines, sets, offset, mode)
+    inside = depth_inside(outlines, sets, offset, mode)
     return torch.gather(offset, 3, inside.argmax(-1, keepdim=True))
 
 
-def _depth_inside(outlines: Outlines, sets: CameraSets, offset: Tensor, mode: str) -> Tensor:
+def depth_inside(outlines: Outlines, sets: CameraSets, offset: Tensor, mode: str) -> Tensor:
     """(B, V, N, K) how far inside all masks points lie, in half widths, at offsets (B, V, N, K) from the centre."""
     depth = sets.centre[:, :, 2, None, None] + offset / sets.zoom[:, None, None, None]
     positions, _ = hull.project(outlines.focal, outlines.rays, sets, depth)

@@ -287,6 +287,11 @@ def zoomed(views: Sequence[View], factor: float) -> list[View]:
     return [canonical_view(photo, view.intrinsics.width) for photo, view in zip(photos, views, strict=True)]
 
 
+def closeups(views: Sequence[View]) -> list[View]:
+    """The same views in twice as many pixels on a side."""
+    return [canonical_view(view.photo, 2 * view.intrinsics.width) for view in views]
+
+
 def focal_is_known(photos: Sequence[Photo]) -> bool:
     """Whether any photo tells its focal length, or the user did. Otherwise it is sought, as if one camera took all."""
     return any(photo.focal_source != "assumed" for photo in photos)

@@ -22,7 +22,7 @@ from .mesh import Mesh, extract_mesh
 from .model import PFLRM, Prediction
 from .model.pflrm import view_distance
 from .observations import Observations
-from .photos import Photo, View, canonical_view, focal_is_known, load_photos, zoomed
+from .photos import Photo, View, canonical_view, closeups, focal_is_known, load_photos, zoomed
 from .pnp import PnPSolution, search_focal, solve_pnp
 from .refine import refine_field
 from .refine_poses import refine_poses
@@ -250,7 +250,7 @@ def reconstruct(
             prediction = predict(model, views)
     with stage("Refining Poses", refining):
         hypotheses = refine_poses(
-            views, hypotheses, quality=options.quality, seed=options.seed,
+            views, hypotheses, closeups=closeups(views), quality=options.quality, seed=options.seed,
             progress=lambda share: progress("Refining Poses", refining + (fitting - refining) * share),
         )
         poses, sure = hypotheses[0].world_to_camera, hypotheses[0].confidence

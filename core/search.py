@@ -143,7 +143,7 @@ def _starts(
     table = pairs.level_table(scene)
     report(0.15)
     rotation, likely = pairs.assemble(table, len(views), count=settings.starts)
-    edges = OutlineObjective(outlines.prepare(views, scene, COARSE), OUTLINE_WEIGHT)
+    edges = OutlineObjective(outlines.prepare(views, scene.focal, COARSE), OUTLINE_WEIGHT)
     sets, fit = climb(
         edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE,
         renewal=settings.rounds[0].renewal, zooming=zooming, chunk=64,
@@ -154,7 +154,7 @@ def _starts(
 
 def _objective(views: Sequence[View], scene: Silhouettes, now: _Round) -> Objective:
     """What all photos say about sets of cameras: hull, appearance, habit, and outlines."""
-    edges = outlines.prepare(views, scene, now.detail)
+    edges = outlines.prepare(views, scene.focal, now.detail)
     return Sum((HullObjective(scene, hull.Weights()), OutlineObjective(edges, OUTLINE_WEIGHT)))
 
 

@@ -17,8 +17,9 @@ def side_by_side() -> Iterator[ThreadPoolExecutor]:
     """A pool for tasks whose operations are small; torch has its threads back afterwards."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the pool's threads, which are new, begin with this number
+    pool = ThreadPoolExecutor(threads)
     try:
-        with ThreadPoolExecutor(threads) as pool:
-            yield pool
+        yield pool
     finally:
+        pool.shutdown(cancel_futures=True)  # whoever stops the work waits for no more than has begun
         torch.set_num_threads(threads)

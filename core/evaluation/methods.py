@@ -12,7 +12,7 @@ import numpy as np
 from ..cameras import Camera, half_angle_of, object_distance, pose
 from ..errors import InputError
 from ..mesh import extract_mesh
-from ..photos import View, canonical_view, focal_is_known, load_photos, zoomed
+from ..photos import View, canonical_view, closeups, focal_is_known, load_photos, zoomed
 from ..pnp import solve_pnp
 from ..reconstruct import (
     ModelCache,
@@ -80,7 +80,7 @@ def unrefined(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
         views = _views(photos, intrinsics, model.config.image_size)
         prediction = predict(model, views)
         found = find_poses(views, prediction, model.config.patches, options, lambda share: None)
-        best = refine_poses(views, found, quality=options.quality, seed=options.seed)[0]
+        best = refine_poses(views, found, closeups=closeups(views), quality=options.quality, seed=options.seed)[0]
         mesh = None
         with contextlib.suppress(InputError):  # no surface: the poses still count
             mesh = extract_mesh(model.field(prediction))
@@ -97,7 +97,7 @@ def search(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
         zooming = not focal_is_known([view.photo for view in views])
         found = search_poses(views, zooming=zooming, effort=options.quality, seed=options.seed)
         views = zoomed(views, found[0].zoom)
-        best = refine_poses(views, found, quality=options.quality, seed=options.seed)[0]
+        best = refine_poses(views, found, closeups=closeups(views), quality=options.quality, seed=options.seed)[0]
         return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), None)
 
     return run
@@ -114,7 +114,7 @@ def ceiling(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
         found = search_poses(
             views, depth=depth, depth_log_scale=log_scale, effort=options.quality, seed=options.seed
         )
-        best = refine_poses(views, found, quality=options.quality, seed=options.seed)[0]
+        best = refine_poses(views, found, closeups=closeups(views), quality=options.quality, seed=options.seed)[0]
         return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), None)
 
     return run

@@ -66,3 +66,11 @@ def test_turns_of_modes_are_named() -> None:
     assert "2 sides" in confidence.symmetry(torch.stack([one, half]))
     assert "4 sides" in confidence.symmetry(torch.stack([one, half, cameras(60, 90)]))
     assert "Other cameras" in confidence.symmetry(torch.stack([one, cameras(60, 50)]))
+
+
+def test_correspondences_make_cameras_surer_and_leave_the_reference() -> None:
+    sure = confidence.with_matches(np.array([1.0, 0.5, 0.5, 0.0, 1.0]), np.array([9, 0, 30, 10, 10]))
+    assert sure[:2].tolist() == [1.0, 0.5]
+    assert 0.8 < sure[2] < 1
+    assert 0 <= sure[3] < 0.01
+    assert 0.99 < sure[4] <= 1

@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from pflrm.core import agreement
+from pflrm.core import refine_poses as refining
 from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose, rotation_angle
 from pflrm.core.errors import CancelledError
 from pflrm.core.refine_poses import climb, refine_poses
 from pflrm.core.search import Hypothesis
+from pflrm.tests.core.painted_box import HALF_ANGLE, box_view, cameras_around, disturbed, lively, smooth
 from scipy.spatial.transform import Rotation
 
 SIZE = 96
-HALF_ANGLE = 0.35
-HALF_SIDES = np.array([0.35, 0.55, 0.75])
-
-
-def box_view(world_to_view: np.ndarray) -> SimpleNamespace:
-    """The box as a canonical camera sees it; its paint is smooth, and nowhere twice the same."""
-    intrinsics = canonical_intrinsics(HALF_ANGLE, SIZE)
-    v, u = (np.mgrid[:SIZE, :SIZE] + 0.5 - SIZE / 2) / intrinsics.fx
-    rays = np.stack([u, v, np.ones_like(u)], -1) @ world_to_view[:3, :3]
-    origin = -world_to_view[:3, :3].T @ world_to_view[:3, 3]
-    planes = np.stack([(-HALF_SIDES - origin) / rays, (HALF_SIDES - origin) / rays])
-    near, far = planes.min(0).max(-1), planes.max(0).min(-1)
-    hit = origin + near[..., None] * rays
-    colour = 0.5 + 0.4 * np.sin(hit @ np.array([[7.0, 1.0, 2.0], [2.0, 6.0, 1.0], [1.0, 2.0, 5.0]]))
-    image = np.concatenate([colour, (near < far)[..., None]], -1).astype(np.float32)
-    return SimpleNamespace(image=image, intrinsics=intrinsics, unseen=np.zeros((2 * SIZE, 2 * SIZE), bool), up=None)
 
 
 @pytest.fixture(scope="module")
 def true_poses() -> np.ndarray:
-    turns = Rotation.from_euler("zx", [[0, 0], [60, 15], [130, -10], [230, 20]], degrees=True).as_matrix()
-    return np.array([reference_pose(object_distance(HALF_ANGLE)) @ pose(turn, np.zeros(3)) for turn in turns])
+    return cameras_around([[0, 0], [60, 15], [130, -10], [230, 20]])
 
 
 @pytest.fixture(scope="module")
 def views(true_poses: np.ndarray) -> list[SimpleNamespace]:
-    return [box_view(matrix) for matrix in true_poses]
-
-
-def disturbed(poses: np.ndarray, degrees: float, seed: int) -> np.ndarray:
-    """All cameras but the first turned about the object by this much around random axes, and shifted a little."""
-    rng = np.random.default_rng(seed)
-    axes = rng.normal(size=(len(poses), 3))
-    turns = Rotation.from_rotvec(np.radians(degrees) * axes / np.linalg.norm(axes, axis=1, keepdims=True)).as_matrix()
-    moved = poses.copy()
-    moved[1:, :3, :3] = turns[1:] @ poses[1:, :3, :3]
-    moved[1:, :3, 3] += rng.normal(size=(len(poses) - 1, 3)) * 0.05
-    return moved
+    return [box_view(matrix, SIZE) for matrix in true_poses]
 
 
 def errors(found: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -71,6 +46,20 @@ def test_known_errors_shrink(views: list[SimpleNamespace], true_poses: np.ndarra
     assert errors(best.world_to_camera, true_poses).mean() < 0.6 * degrees
     np.testing.assert_array_equal(best.world_to_camera[0].astype(np.float32), true_poses[0].astype(np.float32))
     np.testing.assert_allclose(np.linalg.det(best.world_to_camera[:, :3, :3]), 1, atol=1e-4)
+
+
+def test_details_lead_further_and_make_surer(true_poses: np.ndarray) -> None:
+    """Sought in close-ups: what is found again tells more than outlines and colours do, and that it fits."""
+    close, plain = ([box_view(matrix, 2 * SIZE, paint) for matrix in true_poses] for paint in (lively, smooth))
+    start = hypothesis(disturbed(true_poses, 10, seed=1))
+    views = [box_view(matrix, SIZE, lively) for matrix in true_poses]
+    [best] = refine_poses(views, [start], closeups=close, quality="standard")
+    [without] = refine_poses(views, [start], closeups=plain, quality="standard")
+    error, error_without = (errors(one.world_to_camera, true_poses).mean() for one in (best, without))
+    assert error < 0.7 * error_without
+    assert error < 3
+    assert (best.confidence[1:] > start.confidence[1:] + 0.1).all()
+    assert best.confidence[0] == 1
 
 
 def test_of_two_explanations_the_right_one_wins(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
@@ -146,8 +135,23 @@ def test_progress_rises_to_one_and_can_stop_the_work(views: list[SimpleNamespace
     assert told == sorted(told)
     assert told[-1] == 1.0
 
+
+
+def test_whoever_stops_the_work_does_not_wait_for_all_of_it(
+    views: list[SimpleNamespace], true_poses: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+
+    def slow(found: refining._Found, *_: object) -> refining._Found:
+        begun.append(found.index)
+        time.sleep(0.05)
+        return found
+
     def cancel(fraction: float) -> None:
         raise CancelledError("stopped")
 
+    monkeypatch.setattr(refining, "_climbed", slow)
+    starts = [hypothesis(true_poses)] * 8
     with pytest.raises(CancelledError):
-        refine_poses(views, [start], quality="standard", progress=cancel)
+        refine_poses(views, starts, quality="standard", progress=cancel)
+    assert len(begun) < len(starts)

@@ -304,7 +304,7 @@ def test_the_sets_put_together_are_the_best_of_their_cells(molecule: tuple[list[
 def test_outlines_fit_under_true_cameras_alone(molecule: tuple[list[View], np.ndarray]) -> None:
     views, poses = molecule
     scene, sets = true_state(views, poses)
-    fit = outlines.OutlineObjective(outlines.prepare(views, scene, outlines.FINE), 1.0)
+    fit = outlines.OutlineObjective(outlines.prepare(views, scene.focal, outlines.FINE), 1.0)
     true = float(fit.look(sets)[0])
     assert true > -0.01
     turned = copies(sets, 3)
@@ -319,7 +319,7 @@ def test_outlines_move_cameras_towards_the_truth(molecule: tuple[list[View], np.
     scene, sets = true_state(views, poses)
     turns = Rotation.from_rotvec(np.random.default_rng(0).normal(size=(4, 3)) * 0.08).as_matrix()
     start = replace(sets, rotation=torch.from_numpy(turns).float() @ sets.rotation)
-    edges = outlines.OutlineObjective(outlines.prepare(views, scene, outlines.FINE), 1.0)
+    edges = outlines.OutlineObjective(outlines.prepare(views, scene.focal, outlines.FINE), 1.0)
     found, score = climb(edges, start, steps=60, rate=0.02)
     before, after = (
         float(hull.angles(hull.relative_rotations(one.rotation) @ hull.relative_rotations(sets.rotation).mT).mean())
@@ -347,7 +347,7 @@ def test_a_photo_that_cuts_the_object_off_does_not_contradict_the_others() -> No
 
     def mismatch(views: list[View]) -> tuple[float, float]:
         scene, sets = true_state(views, poses)
-        edges = OutlineObjective(outlines.prepare(views, scene, FINE), 1.0)
+        edges = OutlineObjective(outlines.prepare(views, scene.focal, FINE), 1.0)
         return float(hull.judge(scene, sets).uncovered.mean()), float(-edges.look(sets)[0])
 
     known = mismatch(views)

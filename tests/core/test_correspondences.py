@@ -1,0 +1,182 @@
+"""Correspondences between far apart views of a painted box, and the cameras they lead to."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from pflrm.core import bundle, correspondences
+from pflrm.core.cameras import rotation_angle
+from pflrm.core.correspondences import Matches, Pictures
+from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively, met
+
+SIZE = 192
+CLOSE = 0.006
+
+
+@pytest.fixture(scope="module")
+def true_poses() -> np.ndarray:
+    return cameras_around([[0, 10], [55, 25], [110, 15], [240, 20]])
+
+
+@pytest.fixture(scope="module")
+def views(true_poses: np.ndarray) -> list[SimpleNamespace]:
+    return [box_view(matrix, SIZE, lively) for matrix in true_poses]
+
+
+@pytest.fixture(scope="module")
+def pictures(views: list[SimpleNamespace]) -> Pictures:
+    return correspondences.prepare(views)
+
+
+def as_tensor(poses: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(poses).float()
+
+
+def true_places(pictures: Pictures, true_poses: np.ndarray, matches: Matches) -> np.ndarray:
+    """(N, 2) where the second views show the places of the first views, by the box itself, with OpenCV's projection."""
+    places = []
+    for first, second, here in zip(matches.first.tolist(), matches.second.tolist(), matches.here, strict=True):
+        ray = correspondences.rays(pictures.intrinsics[first], here[None]).double().numpy()
+        point, _ = met(true_poses[first], ray)
+        fx, fy, cx, cy = pictures.intrinsics[second].double().tolist()
+        matrix, pose = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), true_poses[second]
+        place, _ = cv2.projectPoints(point, cv2.Rodrigues(pose[:3, :3])[0], pose[:3, 3], matrix, None)
+        places.append(2 * place[0, 0] - 1)
+    return np.array(places)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 8.0])
+def test_places_are_found_again_also_under_wrong_cameras(
+    pictures: Pictures, true_poses: np.ndarray, degrees: float
+) -> None:
+    matches = correspondences.find(pictures, as_tensor(disturbed(true_poses, degrees, seed=1)))
+    missed = np.linalg.norm(matches.there.numpy() - true_places(pictures, true_poses, matches), axis=1)
+    assert len(matches) > 60
+    assert np.median(missed) < 0.01
+    assert (missed < 0.03).mean() > 0.8
+    assert (matches.first != matches.second).all()
+    assert matches.track.max() == len(matches.front) - 1
+
+
+def test_what_has_no_structure_has_no_matches(true_poses: np.ndarray) -> None:
+    plain = [box_view(matrix, SIZE, lambda points: np.full(points.shape, 0.6)) for matrix in true_poses]
+    assert len(correspondences.find(correspondences.prepare(plain), as_tensor(true_poses))) == 0
+
+
+def test_views_of_opposite_sides_have_no_matches() -> None:
+    poses = cameras_around([[0, 0], [180, 0]])
+    pictures = correspondences.prepare([box_view(matrix, SIZE, lively) for matrix in poses])
+    assert len(pictures.corners[0]) > 50
+    assert len(correspondences.find(pictures, as_tensor(poses))) == 0
+
+
+def test_the_correlation_is_opencvs() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.uniform(size=(37, 37)).astype(np.float32)
+    patch = image[9:22, 14:27] + rng.normal(size=(13, 13)).astype(np.float32) * 0.1
+    expected = cv2.matchTemplate(image, patch, cv2.TM_CCOEFF_NORMED)
+    small, large = (
+        torch.stack([torch.from_numpy(one.copy()), torch.ones(one.shape)])[None] for one in (patch, image)
+    )
+    found = correspondences._correlation(small, large)[0].numpy()
+    np.testing.assert_allclose(found, expected, atol=0.02)  # faint structure counts a little less
+    shift, good = correspondences._best_shift(torch.from_numpy(found)[None])
+    assert good.all()
+    np.testing.assert_allclose(shift[0].numpy() / correspondences.STEP, [2, -3], atol=0.3)
+
+
+def test_where_a_mask_ends_nothing_is_compared() -> None:
+    """Beside the object may be anything: only what both masks show counts."""
+    rng = np.random.default_rng(1)
+    image = torch.from_numpy(rng.uniform(size=(1, 37, 37)).astype(np.float32))
+    mask = torch.ones(1, 37, 37)
+    mask[:, :, 20:] = 0
+    large = torch.stack([torch.where(mask > 0, image, 9.0), mask], 1)
+    small = torch.stack([image[:, 12:25, 12:25], torch.ones(1, 13, 13)], 1)
+    found = correspondences._correlation(small, large)[0]
+    assert found[12, 12] > 0.9
+    assert (found[:, 15:] == correspondences.NOTHING).all()
+
+
+def exact(pictures: Pictures, true_poses: np.ndarray) -> Matches:
+    """Matches without any error, at the places that were found."""
+    matches = correspondences.find(pictures, as_tensor(true_poses))
+    places = torch.from_numpy(true_places(pictures, true_poses, matches)).float()
+    return Matches(matches.first, matches.second, matches.here, places, matches.track, matches.front)
+
+
+def test_true_cameras_fit_exact_matches(
+    views: list[SimpleNamespace], pictures: Pictures, true_poses: np.ndarray
+) -> None:
+    matches, own = exact(pictures, true_poses), bundle.prepare(views)
+    missed, behind = bundle.misfit(own, as_tensor(true_poses)[None], matches, CLOSE)
+    assert missed.norm(dim=-1).median() < 1e-3
+    assert (behind * bundle.DEPTH_SPREAD + bundle.BEHIND > -correspondences.HULL_SLACK).all()  # within the hull
+    right, wrong = (
+        float(bundle.likelihood(own, as_tensor(poses), matches, CLOSE))
+        for poses in (true_poses, disturbed(true_poses, 3.0, seed=2))
+    )
+    assert right > 100 > 0 > wrong
+
+
+def test_a_match_beside_its_epipolar_line_is_missed_by_as_much(
+    views: list[SimpleNamespace], pictures: Pictures, true_poses: np.ndarray
+) -> None:
+    matches, own = exact(pictures, true_poses), bundle.prepare(views)
+    poses = torch.from_numpy(true_poses)
+    relative = poses[matches.second] @ torch.linalg.inv(poses)[matches.first]
+    ray = correspondences.rays(pictures.intrinsics[matches.first], matches.here).double()[..., None]
+    near, far = ((relative[:, :3, :3] @ ray * depth)[..., 0] + relative[:, :3, 3] for depth in (2.0, 3.0))
+    line = torch.nn.functional.normalize(far[:, :2] / far[:, 2:] - near[:, :2] / near[:, 2:], dim=-1).float()
+    beside = torch.stack([-line[:, 1], line[:, 0]], -1)
+    for along, expected in ((beside, 0.02), (line, 0.0)):
+        shifted = Matches(
+            matches.first, matches.second, matches.here, matches.there + 0.02 * along,
+            torch.arange(len(matches)), matches.front[matches.track],
+        )
+        missed, _ = bundle.misfit(own, as_tensor(true_poses)[None], shifted, 0.03)
+        assert float(missed.norm(dim=-1).median()) == pytest.approx(expected, abs=3e-3)
+
+
+@pytest.mark.parametrize("degrees", [5.0, 10.0])
+def test_matches_and_outlines_lead_cameras_back(
+    views: list[SimpleNamespace], pictures: Pictures, true_poses: np.ndarray, degrees: float
+) -> None:
+    own, poses = bundle.prepare(views), as_tensor(disturbed(true_poses, degrees, seed=3))
+    for width in (0.03, 0.012, 0.012, 0.012):
+        matches = correspondences.find(pictures, poses)
+        poses = bundle.adjust(own, poses, matches, width)
+    error = rotation_angle(poses[1:, :3, :3].double().numpy() @ np.swapaxes(true_poses[1:, :3, :3], 1, 2))
+    assert error.mean() < 0.6 * degrees
+    assert torch.equal(poses[0], as_tensor(true_poses)[0])
+    np.testing.assert_allclose(torch.linalg.det(poses[:, :3, :3]), 1, atol=1e-4)
+
+
+def test_measured_verticals_are_kept_to(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
+    """Without any match: outlines alone leave tilts open, measured verticals do not."""
+    upright = [
+        SimpleNamespace(**{**vars(view), "up": matrix[:3, 2].copy()})
+        for view, matrix in zip(views, true_poses, strict=True)
+    ]
+    none = torch.zeros(0, dtype=torch.long)
+    matches = Matches(none, none, torch.zeros(0, 2), torch.zeros(0, 2), none, torch.zeros(0))
+    start = as_tensor(disturbed(true_poses, 8.0, seed=4))
+    poses = bundle.adjust(bundle.prepare(upright), start, matches, CLOSE)
+    vertical = torch.from_numpy(true_poses[:, :3, 2]).float()
+    felt = torch.einsum("vij,vi->vj", poses[:, :3, :3], vertical)
+    before = torch.einsum("vij,vi->vj", start[:, :3, :3], vertical)
+    off = torch.rad2deg(torch.acos((felt @ felt.mean(0) / felt.mean(0).norm()).clamp(max=1)))
+    was = torch.rad2deg(torch.acos((before @ before.mean(0) / before.mean(0).norm()).clamp(max=1)))
+    assert off.mean() < 0.5 * was.mean()
+
+
+def test_few_matches_of_a_pair_count_more_each_than_many() -> None:
+    pair = torch.tensor([0] * 100 + [1] * 2)
+    zeros = torch.zeros(102, dtype=torch.long)
+    matches = Matches(pair, pair + 1, torch.zeros(102, 2), torch.zeros(102, 2), zeros, torch.zeros(1))
+    shares = bundle.share(matches, 3, 60.0)
+    assert shares[0] < 0.4 < 0.9 < shares[-1]
