@@ -30,6 +30,9 @@ MATCH_WIDTHS, LAST_WIDTHS = (0.03, 0.012), (0.012, 0.006)  # half widths of a vi
 MATCH_STEPS, MATCH_RATE = 24, 0.012
 CLOSE = 0.006  # the width with which sets of cameras are compared
 MATCH_WEIGHT = 0.012  # in the score
+# What matches may add at most where two explanations are compared: prints that are the same on two sides of an object
+# match as well under wrong cameras.
+MOST_OF_MATCHES = 0.3
 # The search judges other things too: level cameras, the network's depth. Its score counts beside the fine one.
 SEARCH_WEIGHT = 0.5
 
@@ -82,7 +85,7 @@ def refine_poses(
     ]
 
     def worth(one: _Found) -> float:
-        return one.score + SEARCH_WEIGHT * hypotheses[one.index].score
+        return one.score + min(one.matched, MOST_OF_MATCHES) + SEARCH_WEIGHT * hypotheses[one.index].score
 
     def improved(sets: list[_Found], change: Callable[[_Found], _Found], begins: float, ends: float) -> list[_Found]:
         """Best first."""
@@ -97,16 +100,17 @@ def refine_poses(
         matched = improved(climbed[: effort.matched], lambda one: _matched(one, ground), 0.15, 0.5)
         copies = [_turned(one, generator) for one in matched[: effort.again] for _ in range(effort.copies)]
         matched += improved(copies, lambda one: _matched(_climbed(one, ground, effort), ground), 0.5, 1.0)
-    matched.append(_matched(max(matched, key=worth), ground, LAST_WIDTHS))
+        best_of = {one.index: one for one in [*starts, *climbed, *sorted(matched, key=_Found.total)]}
+        best = _matched(max((best_of[one.index] for one in matched), key=worth), ground, LAST_WIDTHS)
+        best_of[best.index] = best
+        seen = ground.matches_of(best.poses)
     report(1.0)
-    best_of = {one.index: one for one in [*starts, *climbed, *sorted(matched, key=worth)]}
-    winner = max(matched, key=worth).index
     refined = [
         replace(one, world_to_camera=best_of[index].poses.double().numpy()) for index, one in enumerate(hypotheses)
     ]
-    best = refined.pop(winner)
-    sure = confidence.with_matches(best.confidence, ground.matches_of(best_of[winner].poses))
-    return [replace(best, score=max(one.score for one in hypotheses), confidence=sure), *refined]
+    first = refined.pop(best.index)
+    sure = confidence.with_matches(first.confidence, seen)
+    return [replace(first, score=max(one.score for one in hypotheses), confidence=sure), *refined]
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,6 @@ class _Ground:
     pictures: Pictures
     bundle: Bundle
 
-    def score(self, poses: Tensor, matches: Matches) -> float:
-        """What cameras (V, 4, 4) are worth; higher is better."""
-        close = bundle.likelihood(self.bundle, poses, matches, CLOSE)
-        return agreement.judge(self.scenes[-1], poses)[0] + MATCH_WEIGHT * float(close)
-
     def matches_of(self, poses: Tensor) -> np.ndarray:
         """How many correspondences of each camera (V,) fit."""
         matches = correspondences.find(self.pictures, poses)
@@ -130,11 +129,16 @@ class _Ground:
 
 @dataclass(frozen=True)
 class _Found:
-    """The best cameras (V, 4, 4) met so far from hypothesis ``index``, and their score on sharp views."""
+    """The best cameras (V, 4, 4) met so far from hypothesis ``index``, their score on sharp views, and what matches
+    add to it."""
 
     score: float
     poses: Tensor
     index: int
+    matched: float = 0.0
+
+    def total(self) -> float:
+        return self.score + self.matched
 
 
 def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:
@@ -148,15 +152,17 @@ def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:
 def _matched(found: _Found, ground: _Ground, widths: Sequence[float] = MATCH_WIDTHS) -> _Found:
     """The cameras to which correspondences lead, if they are better."""
     poses, matches = found.poses, correspondences.find(ground.pictures, found.poses)
-    found = replace(found, score=ground.score(poses, matches))
+    found = replace(found, matched=float(Pull(ground.bundle, matches, CLOSE).value(poses)))
     if len(matches) == 0:
         return found
     for width in widths:
         poses = bundle.adjust(ground.bundle, poses, matches, width)
         matches = correspondences.find(ground.pictures, poses)
     pull = Pull(ground.bundle, matches, CLOSE)
-    score, poses = climb(ground.scenes[-1], poses, steps=MATCH_STEPS, rate=MATCH_RATE, pull=pull)
-    return replace(found, score=score, poses=poses) if score > found.score else found
+    total, poses = climb(ground.scenes[-1], poses, steps=MATCH_STEPS, rate=MATCH_RATE, pull=pull)
+    added = float(pull.value(poses))
+    better = replace(found, score=total - added, poses=poses, matched=added)
+    return better if total > found.total() else found
 
 
 @dataclass(frozen=True)
