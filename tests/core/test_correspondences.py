@@ -44,7 +44,7 @@ def true_places(pictures: Pictures, true_poses: np.ndarray, matches: Matches) ->
         point, _ = met(true_poses[first], ray)
         fx, fy, cx, cy = pictures.intrinsics[second].double().tolist()
         matrix, pose = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), true_poses[second]
-        place, _ = cv2.projectPoints(point, cv2.Rodrigues(pose[:3, :3])[0], pose[:3, 3], matrix, None)
+        place, _ = cv2.projectPoints(point, cv2.Rodrigues(pose[:3, :3])[0], pose[:3, 3], matrix, np.zeros(4))
         places.append(2 * place[0, 0] - 1)
     return np.array(places)
 
