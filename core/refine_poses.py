@@ -53,7 +53,7 @@ class Effort:
 
 EFFORTS = {
     "standard": Effort(8, 4, 2, 4, (16, 16), 192, 28),
-    "best": Effort(12, 8, 4, 8, (32, 40), 320, 40),
+    "best": Effort(12, 6, 3, 6, (32, 40), 320, 40),
 }
 
 
