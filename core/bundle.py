@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from . import outlines
+from .agreement import ASIDE, CLOSER
 from .ascent import rotation_of
 from .camera_sets import CameraSets
 from .correspondences import Matches, rays
@@ -26,8 +27,7 @@ from .photos import View
 from .silhouettes import known_up
 
 BEHIND, DEPTH_SPREAD = 0.06, 0.12  # how far behind the hull's front the surface lies; radii of the object
-OUTLINE_SLACK, OUTLINE_WIDTH = 0.006, 0.012  # half widths by which a point may miss a mask, and what counts beyond
-ASIDE, CLOSER = 0.5, 0.3  # spread of the centre across a view, and of the log of its distance
+OUTLINE_WIDTH = 0.012  # half widths of a view: the miss of a mask, beyond the slack, that begins to count
 MATCH_WEIGHT, DEPTH_WEIGHT = 0.15, 0.01  # neighbouring corners err alike: each counts little
 ENOUGH = 80.0  # matches of two views from which on more of them hardly count
 OUTLIERS = 0.15  # share of wrong matches
@@ -177,7 +177,7 @@ def _residuals(bundle: Bundle, poses: Tensor, matches: Matches, touching: Tensor
     inside = outlines.depth_inside(
         bundle.outlines, _sets(poses), touching.expand(len(poses), -1, -1, -1), "bilinear"
     ).flatten(1)
-    miss = (-inside - OUTLINE_SLACK).clamp(min=0) / OUTLINE_WIDTH
+    miss = (-inside - outlines.SLACK).clamp(min=0) / OUTLINE_WIDTH
     parts.append(_Residuals(miss[..., None], torch.ones(miss.shape[1])))
     if len(matches):
         missed, behind = misfit(bundle, poses, matches, width)

@@ -152,13 +152,13 @@ def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:
 def _matched(found: _Found, ground: _Ground, widths: Sequence[float] = MATCH_WIDTHS) -> _Found:
     """The cameras to which correspondences lead, if they are better."""
     poses, matches = found.poses, correspondences.find(ground.pictures, found.poses)
-    found = replace(found, matched=float(Pull(ground.bundle, matches, CLOSE).value(poses)))
+    found = replace(found, matched=float(Pull(ground.bundle, matches).value(poses)))
     if len(matches) == 0:
         return found
     for width in widths:
         poses = bundle.adjust(ground.bundle, poses, matches, width)
         matches = correspondences.find(ground.pictures, poses)
-    pull = Pull(ground.bundle, matches, CLOSE)
+    pull = Pull(ground.bundle, matches)
     total, poses = climb(ground.scenes[-1], poses, steps=MATCH_STEPS, rate=MATCH_RATE, pull=pull)
     added = float(pull.value(poses))
     better = replace(found, score=total - added, poses=poses, matched=added)
@@ -171,11 +171,10 @@ class Pull:
 
     bundle: Bundle
     matches: Matches
-    width: float
 
     def value(self, poses: Tensor) -> Tensor:
         """What they add to the score of cameras (V, 4, 4)."""
-        return MATCH_WEIGHT * bundle.likelihood(self.bundle, poses, self.matches, self.width)
+        return MATCH_WEIGHT * bundle.likelihood(self.bundle, poses, self.matches, CLOSE)
 
 
 def climb(
