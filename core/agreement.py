@@ -11,7 +11,7 @@ source views, their pixels, and samples along a pixel's ray.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .colours import comparable
 from .hull import off_vertical
 from .photos import View
 from .silhouettes import known_up, signed_distances
@@ -26,10 +27,14 @@ from .silhouettes import known_up, signed_distances
 DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
 SLACK = 0.005  # how far outside a mask a point may lie unpunished
 SHARP_COVER, COVER_BLUR = 0.02, 0.02  # softness of the masks, and what each pixel of blur adds
-COLOUR_WIDTH = 0.05  # difference of colour over which the likeness of two pixels falls by a factor of e
-OUTLIERS = 0.3  # share of pixels whose match tells nothing: highlights, shadows
+OUTLIERS = 0.2  # share of pixels whose match tells nothing: highlights, shadows
 FRONT_WIDTH = 0.5  # how far behind the hull's front the surface is expected
 SEEN_DEPTH = 0.15  # points this far behind the front of another view's hull are hidden there
+SEEN_SLACK = 0.05  # the same behind its likely surface
+LOGISTIC = 1.7  # by which a logistic function comes close to the normal distribution's
+ROUGH = 2.5  # widths of colour while neither surface nor exposure is known
+EXPOSED = 0.1  # evidence that photos exposed differently cost
+EXPOSURE_ROUNDS, SAME_EXPOSURE = 3, 0.2
 SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
 COVER, APPEARANCE, HABIT = 100.0, 6.0, 1.0  # how much each term counts
 ASIDE, CLOSER = 0.5, 0.3  # spread of the centre across a view, and of the log of its distance
@@ -45,10 +50,11 @@ class Scene:
     softness: float  # of the masks, in units of the world
     intrinsics: Tensor  # (V, 4) normalised
     distance: Tensor  # (V, 1, 2S, 2S) to the outline in widths of a view, positive inside; over twice its extent
-    colour: Tensor  # (V, 3, S, S) divided by COLOUR_WIDTH
+    colour: Tensor  # (V, 3, S, S) comparable ones
     rays: Tensor  # (V, N, 3) at depth 1
     pixel_colour: Tensor  # (V, N, 3)
     commonness: Tensor  # (V, N) log of the mean likeness of such a pixel to all pixels of the object
+    rough_commonness: Tensor  # (V, N) the same if colours are compared roughly
     nearest: Tensor  # (V, CELLS²) index of the sampled pixel nearest to a cell, N on the background
     offsets: Tensor  # (K,) depths less the centre's
     up: Tensor  # (V, 3) direction of the sky in a view's camera, zero where nobody knows it
@@ -56,11 +62,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class Surface:
-    """Where the pixels' rays meet the object: depths less the centre's (S, N, 1 + M), the best covered first, then the
-    likeliest; and how far those are seen from each other view, times their probability (T, S, N, M)."""
+    """Where the pixels' rays meet the object, and how the photos are exposed."""
 
-    offsets: Tensor
-    seen: Tensor
+    offsets: Tensor  # (S, N, 1 + M) depths less the centre's, the best covered first, then the likeliest
+    chance: Tensor  # (S, N, M) how likely those are
+    seen: Tensor  # (T, S, N, M) how likely each view sees them
+    exposure: Tensor  # (V, 3) of each photo
 
 
 def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> Scene:
@@ -79,10 +86,10 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> 
     intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
     position = torch.from_numpy(chosen).float()
     rays = ((position + 1) / 2 - intrinsics[:, None, 2:]) / intrinsics[:, None, :2]
-    colours = np.stack([_colours(image, mask, blur) for image, mask in zip(images, masks, strict=True)]) / COLOUR_WIDTH
-    colour = torch.from_numpy(colours).float().permute(0, 3, 1, 2).contiguous()
+    colours = np.stack([_colours(image, mask, blur) for image, mask in zip(images, masks, strict=True)])
+    colour = comparable(torch.from_numpy(colours).float()).permute(0, 3, 1, 2).contiguous()
     pixel_colour = _look_up(colour, position[:, :, None], "bilinear")[..., 0].transpose(1, 2)
-    likeness = torch.exp(-torch.cdist(pixel_colour, pixel_colour.flatten(0, 1)[None]))
+    distance = torch.cdist(pixel_colour, pixel_colour.flatten(0, 1)[None])
     return Scene(
         softness=SHARP_COVER + COVER_BLUR * blur,
         intrinsics=intrinsics,
@@ -90,11 +97,16 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> 
         colour=colour,
         rays=torch.cat([rays, torch.ones_like(rays[..., :1])], -1),
         pixel_colour=pixel_colour,
-        commonness=likeness.mean(2).clamp(min=1e-3).log(),
+        commonness=_commonness(distance),
+        rough_commonness=_commonness(distance / ROUGH),
         nearest=torch.from_numpy(np.stack([_nearest(*pair) for pair in zip(masks, chosen, strict=True)])),
         offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
         up=known_up(views),
     )
+
+
+def _commonness(distance: Tensor) -> Tensor:
+    return torch.exp(-distance).mean(2).clamp(min=1e-3).log()
 
 
 def _colours(image: np.ndarray, mask: np.ndarray, blur: float) -> np.ndarray:
@@ -136,32 +148,99 @@ def _nearest(mask: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 @torch.no_grad()
 def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
     """The score of a set of cameras (V, 4, 4), higher is better, and where their pixels meet the object."""
-    views = len(poses)
+    samples, covered, deepest = _samples(scene, poses)
+    chance = (samples.usual + _alike(scene, samples.difference, samples.seen, ROUGH)).softmax(-1)
+    samples = replace(samples, seen=_seen(scene, poses, samples, chance))
+    # Photos are mostly exposed alike; where they are not, that explains more than it costs.
+    exposure = _exposure(samples, chance)
+    same = torch.zeros_like(exposure)
+    evidence, joint, exposure = max(
+        (_evidence(scene, samples, same, 0.0), _evidence(scene, samples, exposure, EXPOSED)), key=lambda one: one[0]
+    )
+    likely = joint.topk(SURFACES, dim=-1).indices
+    surface = Surface(
+        offsets=torch.gather(samples.steps, 2, torch.cat([deepest, likely], -1)),
+        chance=torch.gather(joint.softmax(-1), 2, likely) * samples.met[..., None],
+        seen=torch.gather(samples.seen, 3, likely[None].expand(len(poses), -1, -1, -1)),
+        exposure=exposure,
+    )
+    return float(_total(scene, poses, covered, torch.tensor(evidence))), surface
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """What lies along the pixels' rays under one set of cameras."""
+
+    steps: Tensor  # (S, N, K) depths less the centre's
+    position: Tensor  # (T, S, N, K, 2) in the other views
+    depth: Tensor  # (T, S, N, K) there
+    difference: Tensor  # (T, 3, S, N, K) of the colours there and the pixel's own
+    usual: Tensor  # (S, N, K) log of how likely the surface is there, by the hull alone
+    met: Tensor  # (S, N) whether the ray meets the hull
+    seen: Tensor  # (T, S, N, K) how likely a view sees the point
+
+
+def _samples(scene: Scene, poses: Tensor) -> tuple[_Samples, Tensor, Tensor]:
+    """The samples, and how deep (S, N, 1) each ray comes to lie inside the hull, and where."""
     steps = _around_hull(scene, poses)
     position, depth = _project(scene, poses, steps)
     inside = _inside(scene, position, depth, "nearest")
-    covered, best = inside.max(-1, keepdim=True)
+    covered, deepest = inside.max(-1, keepdim=True)
     solid = inside > -2 * SLACK
     met = solid.any(-1)
-    front = torch.gather(steps, 2, solid.float().argmax(-1, keepdim=True))[..., 0]  # (S, N) less the centre's depth
-    fronts = torch.where(met, front + poses[:, 2, 3, None], NOWHERE)
-    maps = torch.gather(torch.cat([fronts, torch.full((views, 1), -NOWHERE)], 1), 1, scene.nearest)
-    there = _look_up(maps.view(views, 1, CELLS, CELLS), position.flatten(1, 2), "nearest")[:, 0]
-    behind = depth - there.view_as(depth)
-    seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -SEEN_DEPTH)
-    seen = seen * (1 - torch.eye(views))[:, :, None, None]
-    alike = (_likeness(scene, position, "nearest") * seen).sum(0)
+    front = torch.gather(steps, 2, solid.float().argmax(-1, keepdim=True))
     # The surface may lie anywhere behind the hull's front. The evidence is the mean over these places, not the best
     # of them, for a long way through a large hull always meets something alike.
-    offset = steps - front[..., None]
-    usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square(), -1e4)
-    joint = usual.log_softmax(-1) + alike
-    evidence = (joint.logsumexp(-1) * met).mean()
-    likely = joint.topk(SURFACES, dim=-1).indices
-    probability = torch.gather(joint.softmax(-1), 2, likely) * met[..., None]
-    seen_there = torch.gather(seen, 3, likely[None].expand(views, -1, -1, -1))
-    surface = Surface(torch.gather(steps, 2, torch.cat([best, likely], -1)), seen_there * probability)
-    return float(_total(scene, poses, covered, evidence)), surface
+    offset = steps - front
+    usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square(), -1e4).log_softmax(-1)
+    behind = depth - _spread_out(scene, torch.where(met, front[..., 0] + poses[:, 2, 3, None], NOWHERE), position)
+    seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -SEEN_DEPTH) * _others(poses)
+    return _Samples(steps, position, depth, _difference(scene, position, "nearest"), usual, met, seen), covered, deepest
+
+
+def _seen(scene: Scene, poses: Tensor, samples: _Samples, chance: Tensor) -> Tensor:
+    """(T, S, N, K) how likely each view sees the samples, from how likely the surface is at each (S, N, K): that tells
+    better than the hull, behind whose front the surface may lie far."""
+    middle = (chance * samples.steps).sum(-1)
+    spread = (chance * (samples.steps - middle[..., None]).square()).sum(-1).sqrt() + SEEN_SLACK
+    surface = torch.where(samples.met, middle + poses[:, 2, 3, None], NOWHERE)
+    behind = samples.depth - _spread_out(scene, surface, samples.position)
+    doubt = _spread_out(scene, spread, samples.position, SEEN_DEPTH)
+    return torch.sigmoid(LOGISTIC * (SEEN_SLACK - behind) / doubt) * _others(poses)
+
+
+def _others(poses: Tensor) -> Tensor:
+    """(T, S, 1, 1) 0 for a view itself."""
+    return 1 - torch.eye(len(poses))[:, :, None, None]
+
+
+def _spread_out(scene: Scene, values: Tensor, position: Tensor, background: float = -NOWHERE) -> Tensor:
+    """(T, S, N, K) values (T, N) of the views' pixels at positions (T, S, N, K, 2)."""
+    maps = torch.gather(torch.cat([values, torch.full_like(values[:, :1], background)], 1), 1, scene.nearest)
+    return _look_up(maps.view(-1, 1, CELLS, CELLS), position.flatten(1, 2), "nearest").view(position.shape[:-1])
+
+
+def _exposure(samples: _Samples, chance: Tensor) -> Tensor:
+    """(V, 3) by how much brighter and otherwise tinted each photo is, as the likely surface (S, N, K) shows it in
+    several: robust least squares over all pairs of photos, the first of which is the measure."""
+    views = len(samples.seen)
+    exposure = torch.zeros(views, 3)
+    trust = chance * samples.met[..., None] * samples.seen
+    for _ in range(EXPOSURE_ROUNDS):
+        weight = trust * (-_distance(samples.difference - _between(exposure)) / ROUGH).exp()
+        pairs = weight.sum((2, 3))  # (T, S)
+        shift = (weight[:, None] * samples.difference).sum((3, 4))  # (T, 3, S)
+        normal = torch.diag(pairs.sum(0) + pairs.sum(1)) - pairs - pairs.T
+        normal += (SAME_EXPOSURE * pairs.sum() / views + 1e-6) * torch.eye(views)
+        exposure = torch.linalg.solve(normal, shift.sum(2) - shift.sum(0).T)
+    return exposure
+
+
+def _evidence(scene: Scene, samples: _Samples, exposure: Tensor, cost: float) -> tuple[float, Tensor, Tensor]:
+    """How much likelier the photos' colours are under these cameras than under any, the log (S, N, K) of how likely the
+    surface is at each sample, and the exposure (V, 3)."""
+    joint = samples.usual + _alike(scene, samples.difference - _between(exposure), samples.seen)
+    return float((joint.logsumexp(-1) * samples.met).mean()) - cost, joint, exposure
 
 
 def _around_hull(scene: Scene, poses: Tensor) -> Tensor:
@@ -180,8 +259,9 @@ def score_at(scene: Scene, poses: Tensor, surface: Surface) -> Tensor:
     """The score on a surface found before, differentiable in the poses."""
     position, depth = _project(scene, poses, surface.offsets)
     covered = _inside(scene, position[:, :, :, :1], depth[..., :1], "bilinear")
-    alike = _likeness(scene, position[:, :, :, 1:], "bilinear")
-    return _total(scene, poses, covered, (alike * surface.seen).sum((0, -1)).mean())
+    difference = _difference(scene, position[:, :, :, 1:], "bilinear") - _between(surface.exposure)
+    alike = _alike(scene, difference, surface.seen)
+    return _total(scene, poses, covered, (alike * surface.chance).sum(-1).mean())
 
 
 def _total(scene: Scene, poses: Tensor, covered: Tensor, evidence: Tensor) -> Tensor:
@@ -222,12 +302,28 @@ def _inside(scene: Scene, position: Tensor, depth: Tensor, mode: str) -> Tensor:
     return (edge * depth / scene.intrinsics[:, 0, None, None, None]).amin(0)
 
 
-def _likeness(scene: Scene, position: Tensor, mode: str) -> Tensor:
-    """(T, S, N, K) log ratio: how much more alike a pixel and its match are than any two pixels of the object."""
+def _difference(scene: Scene, position: Tensor, mode: str) -> Tensor:
+    """(T, 3, S, N, K) of the colours at positions (T, S, N, K, 2) and those of the pixels whose rays these are on."""
     found = _look_up(scene.colour, position.flatten(1, 2), mode).view(len(position), 3, *position.shape[1:-1])
-    squared = (found - scene.pixel_colour.permute(2, 0, 1)[None, ..., None]).square().sum(1)
-    likeness = torch.exp(-(squared + 1e-4).sqrt() - scene.commonness[..., None])
-    return torch.log((1 - OUTLIERS) * likeness + OUTLIERS)
+    return found - scene.pixel_colour.permute(2, 0, 1)[None, ..., None]
+
+
+def _between(exposure: Tensor) -> Tensor:
+    """(T, 3, S, 1, 1) difference of colours that exposures (V, 3) explain."""
+    return (exposure[:, :, None] - exposure.T[None])[..., None, None]
+
+
+def _distance(difference: Tensor) -> Tensor:
+    """(T, S, N, K) lengths of (T, 3, S, N, K), with a slope at zero."""
+    return (difference.square().sum(1) + 1e-4).sqrt()
+
+
+def _alike(scene: Scene, difference: Tensor, seen: Tensor, width: float = 1.0) -> Tensor:
+    """(S, N, K) log ratio: how much likelier differences (T, 3, S, N, K) are for one place of the surface than for any
+    two, if each view sees it as likely as (T, S, N, K) says."""
+    common = scene.commonness if width == 1 else scene.rough_commonness
+    ratio = (1 - OUTLIERS) * (-_distance(difference) / width - common[..., None]).exp() + OUTLIERS
+    return torch.log1p(seen * (ratio - 1)).sum(0)
 
 
 def _look_up(maps: Tensor, position: Tensor, mode: str) -> Tensor:
