@@ -60,7 +60,8 @@ class _Choice:
     """Where along each pixel's ray the object is likely met (dense pass), kept for the gradient (sparse pass)."""
 
     offsets: torch.Tensor  # (B, V, N, 1 + M) depth less the centre's: best covered, then the M likeliest surfaces
-    seen: torch.Tensor  # (V target, B, V, N, M) visibility of a surface from another view, times its probability
+    chance: torch.Tensor  # (B, V, N, M) how likely those are
+    seen: torch.Tensor  # (V target, B, V, N, M) how likely another view sees them
 
 
 def habit(scene: Silhouettes, sets: CameraSets) -> torch.Tensor:
@@ -157,9 +158,10 @@ def _uncovered(inside: torch.Tensor) -> torch.Tensor:
 
 
 def _likelihood(
-    scene: Silhouettes, positions: torch.Tensor, z: torch.Tensor, sets: CameraSets, mode: str
+    scene: Silhouettes, positions: torch.Tensor, z: torch.Tensor, sets: CameraSets, seen: torch.Tensor, mode: str
 ) -> torch.Tensor:
-    """(T, B, S, N, K) log ratio: how much more alike the pixel and its match are than any two pixels.
+    """(B, S, N, K) log ratio: how much more alike the pixel and its matches are than any two pixels, if each view sees
+    the point as likely as ``seen`` (T, B, S, N, K) says.
 
     Where depth was predicted, the point should also lie on the target's surface, and not before it.
     """
@@ -168,9 +170,9 @@ def _likelihood(
     for channel in range(found.shape[1]):
         squared = squared + (found[:, channel] - scene.pixel_appearance[:, :, channel, None]).square()
     likeness = torch.exp(-(squared + 1e-4).sqrt() - scene.commonness[:, :, None])
-    alike = torch.log((1 - OUTLIERS) * likeness + OUTLIERS)
+    gain = (1 - OUTLIERS) * (likeness - 1)
     if scene.surface is None:
-        return alike
+        return torch.log1p(seen * gain).sum(0)
     expected, error = sample(scene.surface, positions, mode).unbind(1)
     zoom = sets.zoom[:, None, None, None]
     behind = (z - sets.centre[..., 2].T[:, :, None, None, None]) * zoom - expected
@@ -178,7 +180,7 @@ def _likelihood(
     on_surface = torch.exp(-behind.abs() / error) / chance
     elsewhere = torch.where(behind > 0, 1.0, OUTLIERS)  # behind the surface a point is hidden, which tells nothing
     fit = torch.log(0.5 * on_surface + 0.5 * elsewhere)
-    return alike * torch.sigmoid(2 - behind / error) + SURFACE_TRUST * fit
+    return (torch.log1p(seen * torch.sigmoid(2 - behind / error) * gain) + SURFACE_TRUST * seen * fit).sum(0)
 
 
 def _dense(scene: Silhouettes, sets: CameraSets) -> tuple[tuple[torch.Tensor, torch.Tensor], _Choice]:
@@ -207,7 +209,7 @@ def _dense(scene: Silhouettes, sets: CameraSets) -> tuple[tuple[torch.Tensor, to
     behind = z - there
     seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -0.15)
     seen = seen * (1 - torch.eye(views))[:, None, :, None, None]
-    alike = (_likelihood(scene, positions, z, sets, "nearest") * seen).sum(0)  # (B, S, N, K)
+    alike = _likelihood(scene, positions, z, sets, seen, "nearest")
     trust: torch.Tensor | float = 0.0
     if scene.pixel_surface is not None:
         expected, error = scene.pixel_surface[..., None].unbind(2)  # (S, N, 1)
@@ -220,10 +222,10 @@ def _dense(scene: Silhouettes, sets: CameraSets) -> tuple[tuple[torch.Tensor, to
     joint = usual.log_softmax(-1) + alike
     evidence = joint.logsumexp(-1) * met
     surface = joint.topk(SURFACES, dim=-1).indices  # (B, S, N, M)
-    probability = torch.gather(joint.softmax(-1), 3, surface) * met[..., None]
+    chance = torch.gather(joint.softmax(-1), 3, surface) * met[..., None]
     offsets = torch.cat([steps[best][..., None], steps[surface]], dim=-1)
     seen_there = torch.gather(seen, 4, surface[None].expand(views, -1, -1, -1, -1))
-    return (_uncovered(covered), evidence.mean(-1)), _Choice(offsets, seen_there * probability)
+    return (_uncovered(covered), evidence.mean(-1)), _Choice(offsets, chance, seen_there)
 
 
 def _sparse(scene: Silhouettes, sets: CameraSets, choice: _Choice) -> tuple[torch.Tensor, torch.Tensor]:
@@ -232,8 +234,8 @@ def _sparse(scene: Silhouettes, sets: CameraSets, choice: _Choice) -> tuple[torc
     positions, z = project(scene.focal, scene.rays, sets, depth)
     edge = sample(scene.signed_distance, positions[..., :1, :] / 2, "bilinear")[:, 0]
     inside = (edge * z[..., :1] / scene.focal[:, None, None, None, None]).amin(dim=0)[..., 0]
-    alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], sets, "bilinear")
-    return _uncovered(inside), (alike * choice.seen).sum((0, -1)).mean(-1)
+    alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], sets, choice.seen, "bilinear")
+    return _uncovered(inside), (alike * choice.chance).sum(-1).mean(-1)
 
 
 def level_rotation(elevation: torch.Tensor, azimuth: torch.Tensor) -> torch.Tensor:

@@ -17,12 +17,13 @@ import torch
 import torch.nn.functional as F
 
 from .cameras import CANONICAL_FILL, half_angle_of
+from .colours import comparable
 
 if TYPE_CHECKING:
     from .photos import View
 
 SIZE = 64  # pixels across a view while searching
-COLOUR_WIDTH = 0.06  # difference of colour over which the likeness of two pixels falls by a factor of e
+ROUGH = 2.5  # widths of colour: photos may be exposed differently, and small views blur
 FEATURE_CHANNELS = 8
 DEPTH_RANGE = 1.15  # rays are sampled this far before and behind the object's centre
 DEPTH_SCALE = (0.05, 0.6)  # a prediction is trusted no more and no less than this, in radii
@@ -141,7 +142,7 @@ def _appearance(images: np.ndarray, masks: np.ndarray, features: np.ndarray | No
         spread = F.avg_pool2d(colours, 5, 1, 2) / weight.clamp(min=1e-6)
         colours = torch.where(known > 0, colours, spread * (weight > 0))
         known = (weight > 0).float()
-    colours = (colours / COLOUR_WIDTH).contiguous()
+    colours = (comparable(colours.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) / ROUGH).contiguous()
     if features is None:
         return colours
     return torch.cat([colours, _main_features(torch.from_numpy(features).float(), inside)], dim=1)
