@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from .photos import View
 
 SIZE = 64  # pixels across a view while searching
-ROUGH = 2.5  # widths of colour: photos may be exposed differently, and small views blur
+ROUGH = 1.5  # widths of colour: photos may be exposed differently, and small views blur
 FEATURE_CHANNELS = 8
 DEPTH_RANGE = 1.15  # rays are sampled this far before and behind the object's centre
 DEPTH_SCALE = (0.05, 0.6)  # a prediction is trusted no more and no less than this, in radii
 USUAL_ELEVATION = (0.4, 0.7, 0.15)  # radians: from the side to far above
 SAID_ERROR = math.radians(10)  # of an elevation by eye
-OUTLIERS = 0.3  # share of pixels whose match tells nothing: highlights, shadows, clutter
+OUTLIERS = 0.2  # share of pixels whose match tells nothing: highlights, shadows, clutter
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""The judge of cameras at the resolution of the views, on a painted box whose cameras are known."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from pflrm.core import agreement
+from pflrm.core.colours import BRIGHTNESS_WIDTH, comparable
+from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed
+
+SIZE = 96
+GAINS = np.array([1.0, 1.25, 0.8, 1.1])
+
+
+@pytest.fixture(scope="module")
+def true_poses() -> np.ndarray:
+    return cameras_around([[0, 0], [60, 15], [130, -10], [230, 20]])
+
+
+def scene_of(poses: np.ndarray, gains: np.ndarray) -> agreement.Scene:
+    views = [exposed(box_view(matrix, SIZE), gain) for matrix, gain in zip(poses, gains, strict=True)]
+    return agreement.prepare(views, pixels=192, depths=28, blur=0.7)
+
+
+def exposed(view: SimpleNamespace, gain: float) -> SimpleNamespace:
+    """The same view with all colours, dark enough not to clip, times a gain."""
+    view.image[..., :3] *= 0.75 * gain
+    return view
+
+
+def judged(scene: agreement.Scene, poses: np.ndarray) -> tuple[float, agreement.Surface]:
+    return agreement.judge(scene, torch.from_numpy(poses).float())
+
+
+def test_exposures_are_found_under_true_cameras(true_poses: np.ndarray) -> None:
+    _, surface = judged(scene_of(true_poses, GAINS), true_poses)
+    brightness = surface.exposure[:, 0].numpy() * BRIGHTNESS_WIDTH / 3**0.5  # mean of three logarithms
+    assert np.corrcoef(brightness, np.log(GAINS))[0, 1] > 0.98
+    assert np.ptp(brightness) > 0.5 * np.ptp(np.log(GAINS))  # it leans towards photos exposed alike
+
+
+def test_photos_exposed_alike_are_taken_as_they_are(true_poses: np.ndarray) -> None:
+    _, surface = judged(scene_of(true_poses, np.ones(4)), true_poses)
+    assert not surface.exposure.any()
+
+
+def test_true_cameras_win_whatever_the_exposure(true_poses: np.ndarray) -> None:
+    scene = scene_of(true_poses, GAINS)
+    scores = [judged(scene, disturbed(true_poses, degrees, seed=4))[0] for degrees in (0.0, 5.0, 15.0, 30.0)]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_order_of_the_views_does_not_matter(true_poses: np.ndarray) -> None:
+    order = [2, 0, 3, 1]
+    score, _ = judged(scene_of(true_poses, GAINS), true_poses)
+    shuffled, _ = judged(scene_of(true_poses[order], GAINS[order]), true_poses[order])
+    assert shuffled == pytest.approx(score, abs=0.05)
+
+
+def test_the_slope_is_that_of_the_score(true_poses: np.ndarray) -> None:
+    """Automatic differentiation against differences, on a surface that stays."""
+    scene = scene_of(true_poses, np.ones(4))
+    poses = torch.from_numpy(disturbed(true_poses, 4, seed=1)).float()
+    _, surface = agreement.judge(scene, poses)
+    move = torch.zeros(3, requires_grad=True)
+
+    def value(shift: torch.Tensor) -> torch.Tensor:
+        moved = poses.clone()
+        moved[1, :3, 3] = moved[1, :3, 3] + shift
+        return agreement.score_at(scene, moved, surface)
+
+    (slope,) = torch.autograd.grad(value(move), move)
+    steps = 2e-3 * torch.eye(3)
+    differences = torch.stack([(value(step) - value(-step)) / 4e-3 for step in steps]).detach()
+    torch.testing.assert_close(slope, differences, rtol=0.15, atol=1.0)
+
+
+def test_a_brighter_photo_differs_by_a_shift() -> None:
+    colours = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.3
+    shift = comparable(1.2 * colours) - comparable(colours)
+    assert float(shift[:, 0].std() / shift[:, 0].mean()) < 0.05
+    assert float(shift[:, 1:].abs().max()) < 0.2 * float(shift[:, 0].mean())
