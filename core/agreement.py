@@ -33,7 +33,6 @@ SEEN_DEPTH = 0.15  # points this far behind the front of another view's hull are
 SEEN_SLACK = 0.05  # the same behind its likely surface
 LOGISTIC = 1.7  # by which a logistic function comes close to the normal distribution's
 ROUGH = 2.5  # widths of colour while neither surface nor exposure is known
-EXPOSED = 0.1  # evidence that photos exposed differently cost
 EXPOSURE_ROUNDS, SAME_EXPOSURE = 3, 0.2
 SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
 COVER, APPEARANCE, HABIT = 100.0, 6.0, 1.0  # how much each term counts
@@ -46,6 +45,8 @@ NOWHERE = 50.0
 @dataclass(frozen=True)
 class Scene:
     """V views, N sampled pixels of each, K depths along the ray of each."""
+
+    uneven: bool  # whether the photos are exposed differently
 
     softness: float  # of the masks, in units of the world
     intrinsics: Tensor  # (V, 4) normalised
@@ -70,11 +71,12 @@ class Surface:
     exposure: Tensor  # (V, 3) of each photo
 
 
-def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> Scene:
+def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float, uneven: bool = False) -> Scene:
     """Sample canonical views.
 
     :param pixels: N of each view; ``depths`` K along each ray.
     :param blur: of colours, in pixels; masks soften along. It widens the way from which cameras find to the truth.
+    :param uneven: the photos are exposed differently: cameras are judged with the exposures that suit them best.
     """
     images = np.stack([view.image for view in views])
     masks = images[..., 3] > 0.5
@@ -91,6 +93,7 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float) -> 
     pixel_colour = _look_up(colour, position[:, :, None], "bilinear")[..., 0].transpose(1, 2)
     distance = torch.cdist(pixel_colour, pixel_colour.flatten(0, 1)[None])
     return Scene(
+        uneven=uneven,
         softness=SHARP_COVER + COVER_BLUR * blur,
         intrinsics=intrinsics,
         distance=distances[:, None],
@@ -151,12 +154,9 @@ def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
     samples, covered, deepest = _samples(scene, poses)
     chance = (samples.usual + _alike(scene, samples.difference, samples.seen, ROUGH)).softmax(-1)
     samples = replace(samples, seen=_seen(scene, poses, samples, chance))
-    # Photos are mostly exposed alike; where they are not, that explains more than it costs.
-    exposure = _exposure(samples, chance)
-    same = torch.zeros_like(exposure)
-    evidence, joint, exposure = max(
-        (_evidence(scene, samples, same, 0.0), _evidence(scene, samples, exposure, EXPOSED)), key=lambda one: one[0]
-    )
+    exposure = _exposure(samples, chance) if scene.uneven else torch.zeros(len(poses), 3)
+    joint = samples.usual + _alike(scene, samples.difference - _between(exposure), samples.seen)
+    evidence = (joint.logsumexp(-1) * samples.met).mean()
     likely = joint.topk(SURFACES, dim=-1).indices
     surface = Surface(
         offsets=torch.gather(samples.steps, 2, torch.cat([deepest, likely], -1)),
@@ -164,7 +164,7 @@ def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
         seen=torch.gather(samples.seen, 3, likely[None].expand(len(poses), -1, -1, -1)),
         exposure=exposure,
     )
-    return float(_total(scene, poses, covered, torch.tensor(evidence))), surface
+    return float(_total(scene, poses, covered, evidence)), surface
 
 
 @dataclass(frozen=True)
@@ -234,13 +234,6 @@ def _exposure(samples: _Samples, chance: Tensor) -> Tensor:
         normal += (SAME_EXPOSURE * pairs.sum() / views + 1e-6) * torch.eye(views)
         exposure = torch.linalg.solve(normal, shift.sum(2) - shift.sum(0).T)
     return exposure
-
-
-def _evidence(scene: Scene, samples: _Samples, exposure: Tensor, cost: float) -> tuple[float, Tensor, Tensor]:
-    """How much likelier the photos' colours are under these cameras than under any, the log (S, N, K) of how likely the
-    surface is at each sample, and the exposure (V, 3)."""
-    joint = samples.usual + _alike(scene, samples.difference - _between(exposure), samples.seen)
-    return float((joint.logsumexp(-1) * samples.met).mean()) - cost, joint, exposure
 
 
 def _around_hull(scene: Scene, poses: Tensor) -> Tensor:

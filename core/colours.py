@@ -6,11 +6,21 @@ so differences of tint count more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 BLACK = 0.1  # added to colours in [0, 1], so that noise in the dark counts little
 BRIGHTNESS_WIDTH, TINT_WIDTH = 0.06, 0.04  # differences over which the likeness of two pixels falls by a factor of e
+
+SAME_EXPOSURE = 0.15  # stops
+
+
+def exposed_differently(exposures: Sequence[float | None]) -> bool:
+    """Whether photos of so many stops, None where nobody knows, show the same surface differently."""
+    known = [exposure for exposure in exposures if exposure is not None]
+    return len(known) > 1 and max(known) - min(known) > SAME_EXPOSURE
 
 
 def comparable(colours: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF Orientation â
 }
 ORIENTATION, EXIF_BLOCK, FOCAL_LENGTH, FOCAL_35MM = 0x0112, 0x8769, 0x920A, 0xA405
 MAKER_NOTE, LENS_MODEL = 0x927C, 0xA434
+EXPOSURE_TIME, F_NUMBER, SENSITIVITY = 0x829A, 0x829D, 0x8827
 PIXEL_WIDTH, PIXEL_HEIGHT, PLANE_X_RESOLUTION, PLANE_UNIT = 0xA002, 0xA003, 0xA20E, 0xA210
 FORMATS_REMEDY = "Save it again as JPEG or PNG (WebP, TIFF and HEIC are read too), or choose another file."
 
@@ -50,7 +51,8 @@ class ImageContent:
 
     ``rgba`` (H, W, 4) float32 in [0, 1], straight alpha, at most WORKING_SIZE pixels long; ``size`` (width, height)
     of the upright original; ``orientation`` the EXIF value that was undone; ``fov`` in degrees across the longer
-    side, and ``up`` (3,) towards the sky in the upright photo's camera (``gravity.up_of``), if EXIF tells.
+    side, ``up`` (3,) towards the sky in the upright photo's camera (``gravity.up_of``), and ``exposure``, by how many
+    stops it shows things brighter than a photo of 1 s at f/1 and ISO 1, if EXIF tells.
     """
 
     rgba: np.ndarray
@@ -58,6 +60,7 @@ class ImageContent:
     orientation: int
     fov: float | None
     up: np.ndarray | None
+    exposure: float | None
 
 
 def read_image(path: Path) -> ImageContent:
@@ -80,6 +83,7 @@ def read_image(path: Path) -> ImageContent:
         # Of HEIC the pixels are upright by now, and the tag says so.
         stored = image.info.get("original_orientation") or exif.get(ORIENTATION, 1)
         up = up_of(block.get(MAKER_NOTE), block.get(LENS_MODEL), stored)
+        exposure = _exposure_of(block)
         scale = min(1.0, WORKING_SIZE / max(width, height))
         target = (max(1, round(width * scale)), max(1, round(height * scale)))
         image.draft(None, target)  # a JPEG is decoded at the smallest sufficient of 1, 1/2, 1/4, 1/8
@@ -89,7 +93,7 @@ def read_image(path: Path) -> ImageContent:
     if orientation in UPRIGHT:
         pixels = UPRIGHT[orientation](pixels)
         width, height = (height, width) if orientation >= 5 else (width, height)
-    return ImageContent(np.ascontiguousarray(pixels), (width, height), orientation, fov, up)
+    return ImageContent(np.ascontiguousarray(pixels), (width, height), orientation, fov, up, exposure)
 
 
 def copy_for_blender(path: Path) -> bytes | None:
@@ -203,6 +207,14 @@ def _fov_of(exif: dict) -> float | None:
         sensor = pixels / resolution * unit
     fov = math.degrees(2 * math.atan(sensor / (2 * focal)))
     return fov if 1 <= fov <= 150 else None
+
+
+def _exposure_of(exif: dict) -> float | None:
+    """Stops by the EXIF block, or None."""
+    sensitivity = exif.get(SENSITIVITY)
+    sensitivity = sensitivity[0] if isinstance(sensitivity, tuple) and sensitivity else sensitivity
+    time, aperture, iso = _number(exif.get(EXPOSURE_TIME)), _number(exif.get(F_NUMBER)), _number(sensitivity)
+    return None if time is None or aperture is None or iso is None else math.log2(time * iso / aperture**2)
 
 
 def _number(value: object) -> float | None:

@@ -42,7 +42,7 @@ class Photo:
     ``rgba`` (H, W, 4) float32 in [0, 1], straight alpha, upright, at most 1600 pixels long; ``size`` (width, height)
     and ``intrinsics`` belong to the upright original; ``focal_source`` is "given", "exif" or "assumed"; ``up`` (3,) is
     the direction of the sky in the photo's camera, if it is known; ``tilt`` how far from above somebody says it was
-    taken, in degrees.
+    taken, in degrees; ``exposure`` that of ``image_files.ImageContent``.
     """
 
     path: Path
@@ -53,6 +53,7 @@ class Photo:
     warnings: tuple[str, ...]
     up: np.ndarray | None = None
     tilt: float | None = None
+    exposure: float | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def load_photo(
     if up is None:
         up = content.up
     return Photo(
-        path, rgba, content.size, camera, source, tuple(warnings), up if tilt is None else None, tilt
+        path, rgba, content.size, camera, source, tuple(warnings), up if tilt is None else None, tilt, content.exposure
     )
 
 

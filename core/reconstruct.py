@@ -15,6 +15,7 @@ import torch
 
 from .cameras import Camera, pose, reference_pose
 from .checkpoint import bundled_weights, load_checkpoint
+from .colours import exposed_differently
 from .depth_points import depth_points
 from .errors import InputError, RuntimeMissingError
 from .image_files import copy_for_blender
@@ -251,6 +252,7 @@ def reconstruct(
     with stage("Refining Poses", refining):
         hypotheses = refine_poses(
             views, hypotheses, closeups=closeups(views), quality=options.quality, seed=options.seed,
+            uneven=exposed_differently([photo.exposure for photo in loaded]),
             progress=lambda share: progress("Refining Poses", refining + (fitting - refining) * share),
         )
         poses, sure = hypotheses[0].world_to_camera, hypotheses[0].confidence

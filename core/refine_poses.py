@@ -59,12 +59,13 @@ EFFORTS = {
 
 def refine_poses(
     views: Sequence[View], hypotheses: Sequence[Hypothesis], *, closeups: Sequence[View] | None = None,
-    quality: str, seed: int = 0, progress: Callable[[float], None] | None = None,
+    uneven: bool = False, quality: str, seed: int = 0, progress: Callable[[float], None] | None = None,
 ) -> list[Hypothesis]:
     """Improve the cameras of canonical views.
 
     :param hypotheses: the search's explanations, best first; each view but the first may move.
     :param closeups: the same views in more pixels, in which correspondences are sought; without, in the views.
+    :param uneven: the photos are exposed differently.
     :param quality: "draft" and a single view leave everything as it is.
     :param progress: called with the fraction done; it may raise to stop the work.
     :returns: as many hypotheses, the best first, which has the highest score. Its confidence counts the correspondences
@@ -75,7 +76,10 @@ def refine_poses(
     effort = EFFORTS[quality]
     report = progress or (lambda fraction: None)
     ground = _Ground(
-        tuple(agreement.prepare(views, pixels=effort.pixels, depths=effort.depths, blur=blur) for blur in BLURS),
+        tuple(
+            agreement.prepare(views, pixels=effort.pixels, depths=effort.depths, blur=blur, uneven=uneven)
+            for blur in BLURS
+        ),
         correspondences.prepare(closeups or views), bundle.prepare(closeups or views),
     )
     generator = np.random.default_rng(seed)

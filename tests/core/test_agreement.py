@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from pflrm.core import agreement
-from pflrm.core.colours import BRIGHTNESS_WIDTH, comparable
+from pflrm.core.colours import BRIGHTNESS_WIDTH, comparable, exposed_differently
 from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed
 
 SIZE = 96
@@ -22,7 +22,7 @@ def true_poses() -> np.ndarray:
 
 def scene_of(poses: np.ndarray, gains: np.ndarray) -> agreement.Scene:
     views = [exposed(box_view(matrix, SIZE), gain) for matrix, gain in zip(poses, gains, strict=True)]
-    return agreement.prepare(views, pixels=192, depths=28, blur=0.7)
+    return agreement.prepare(views, pixels=192, depths=28, blur=0.7, uneven=bool(np.ptp(gains)))
 
 
 def exposed(view: SimpleNamespace, gain: float) -> SimpleNamespace:
@@ -43,8 +43,16 @@ def test_exposures_are_found_under_true_cameras(true_poses: np.ndarray) -> None:
 
 
 def test_photos_exposed_alike_are_taken_as_they_are(true_poses: np.ndarray) -> None:
+    """What shading explains must not count as exposure."""
     _, surface = judged(scene_of(true_poses, np.ones(4)), true_poses)
     assert not surface.exposure.any()
+
+
+def test_photos_are_uneven_if_they_say_so() -> None:
+    assert exposed_differently([-3.0, None, -2.0])
+    assert not exposed_differently([-3.0, -3.1, -3.0])
+    assert not exposed_differently([None, None])
+    assert not exposed_differently([-3.0, None])
 
 
 def test_true_cameras_win_whatever_the_exposure(true_poses: np.ndarray) -> None:
