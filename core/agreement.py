@@ -33,7 +33,8 @@ SEEN_DEPTH = 0.15  # points this far behind the front of another view's hull are
 SEEN_SLACK = 0.05  # the same behind its likely surface
 LOGISTIC = 1.7  # by which a logistic function comes close to the normal distribution's
 ROUGH = 2.5  # widths of colour while neither surface nor exposure is known
-EXPOSURE_ROUNDS, SAME_EXPOSURE = 3, 0.2
+EXPOSURE_ROUNDS = 3  # of least squares
+SAME_EXPOSURE = 0.2  # how much it counts that photos are exposed alike, in shares of all that is seen
 SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
 COVER, APPEARANCE, HABIT = 100.0, 6.0, 1.0  # how much each term counts
 ASIDE, CLOSER = 0.5, 0.3  # spread of the centre across a view, and of the log of its distance
@@ -47,7 +48,6 @@ class Scene:
     """V views, N sampled pixels of each, K depths along the ray of each."""
 
     uneven: bool  # whether the photos are exposed differently
-
     softness: float  # of the masks, in units of the world
     intrinsics: Tensor  # (V, 4) normalised
     distance: Tensor  # (V, 1, 2S, 2S) to the outline in widths of a view, positive inside; over twice its extent
@@ -222,7 +222,7 @@ def _spread_out(scene: Scene, values: Tensor, position: Tensor, background: floa
 
 def _exposure(samples: _Samples, chance: Tensor) -> Tensor:
     """(V, 3) by how much brighter and otherwise tinted each photo is, as the likely surface (S, N, K) shows it in
-    several: robust least squares over all pairs of photos, the first of which is the measure."""
+    several: robust least squares over all pairs of photos, which lean towards being exposed alike."""
     views = len(samples.seen)
     exposure = torch.zeros(views, 3)
     trust = chance * samples.met[..., None] * samples.seen

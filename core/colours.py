@@ -13,7 +13,6 @@ from torch import Tensor
 
 BLACK = 0.1  # added to colours in [0, 1], so that noise in the dark counts little
 BRIGHTNESS_WIDTH, TINT_WIDTH = 0.06, 0.04  # differences over which the likeness of two pixels falls by a factor of e
-
 SAME_EXPOSURE = 0.15  # stops
 
 

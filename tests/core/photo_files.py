@@ -32,7 +32,7 @@ def save_cutout(path, width: int = 96, height: int = 64, **options):
 
 def exif_with(**values) -> Image.Exif:
     tags = {"focal_35mm": 0xA405, "focal": 0x920A, "width": 0xA002, "height": 0xA003, "resolution": 0xA20E,
-            "unit": 0xA210, "maker_note": 0x927C, "lens": 0xA434}
+            "unit": 0xA210, "maker_note": 0x927C, "lens": 0xA434, "time": 0x829A, "aperture": 0x829D, "iso": 0x8827}
     exif = Image.Exif()
     exif[ORIENTATION] = values.pop("orientation", 1)  # Pillow writes no EXIF block into an otherwise empty EXIF
     exif.get_ifd(EXIF_BLOCK).update({tags[name]: value for name, value in values.items()})

@@ -205,3 +205,20 @@ def test_floating_point_pixels_are_refused(tmp_path):
     Image.fromarray(picture()[..., 0].astype(np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(InputError, match="floating-point"):
         load_photo(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("values", "stops"),
+    [
+        ({"time": 1 / 60, "aperture": 2.0, "iso": 240}, 0.0),
+        ({"time": 1 / 30, "aperture": 2.0, "iso": 240}, 1.0),
+        ({"time": 1 / 60, "aperture": 4.0, "iso": 240}, -2.0),
+        ({"time": 1 / 60, "aperture": 2.0}, None),
+        ({"time": 0.0, "aperture": 2.0, "iso": 240}, None),
+        ({}, None),
+    ],
+)
+def test_a_photo_tells_how_it_was_exposed(tmp_path, values, stops):
+    Image.fromarray(picture()).save(tmp_path / "a.jpg", exif=exif_with(**values))
+    exposure = read_image(tmp_path / "a.jpg").exposure
+    assert exposure is None if stops is None else exposure == pytest.approx(stops, abs=1e-4)
