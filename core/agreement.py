@@ -34,7 +34,7 @@ SEEN_SLACK = 0.05  # the same behind its likely surface
 LOGISTIC = 1.7  # by which a logistic function comes close to the normal distribution's
 ROUGH = 2.5  # widths of colour while neither surface nor exposure is known
 EXPOSURE_ROUNDS = 3  # of least squares
-SAME_EXPOSURE = 0.2  # how much it counts that photos are exposed alike, in shares of all that is seen
+EXPOSURE_DOUBT = 0.2  # how much it counts that photos are exposed alike, in shares of all that is seen
 SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
 COVER, APPEARANCE, HABIT = 100.0, 6.0, 1.0  # how much each term counts
 ASIDE, CLOSER = 0.5, 0.3  # spread of the centre across a view, and of the log of its distance
@@ -109,6 +109,7 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float, une
 
 
 def _commonness(distance: Tensor) -> Tensor:
+    """(V, N) log of the mean likeness of pixels to all others, whose colours are ``distance`` (V, N, M) away."""
     return torch.exp(-distance).mean(2).clamp(min=1e-3).log()
 
 
@@ -231,7 +232,7 @@ def _exposure(samples: _Samples, chance: Tensor) -> Tensor:
         pairs = weight.sum((2, 3))  # (T, S)
         shift = (weight[:, None] * samples.difference).sum((3, 4))  # (T, 3, S)
         normal = torch.diag(pairs.sum(0) + pairs.sum(1)) - pairs - pairs.T
-        normal += (SAME_EXPOSURE * pairs.sum() / views + 1e-6) * torch.eye(views)
+        normal += (EXPOSURE_DOUBT * pairs.sum() / views + 1e-6) * torch.eye(views)
         exposure = torch.linalg.solve(normal, shift.sum(2) - shift.sum(0).T)
     return exposure
 
