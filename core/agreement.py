@@ -21,12 +21,14 @@ from torch.nn import functional as F
 
 from .colours import comparable
 from .hull import off_vertical
+from .information import Terms
 from .photos import View
 from .silhouettes import known_up, signed_distances
 
 DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
 SLACK = 0.005  # how far outside a mask a point may lie unpunished
-SHARP_COVER, COVER_BLUR = 0.02, 0.02  # softness of the masks, and what each pixel of blur adds
+SOFTNESS = 0.02  # of the masks: how far outside a point counts half as much as one that is far outside
+BLUR = 0.7  # of colours, in pixels: with more, the cameras that suit best are others
 OUTLIERS = 0.2  # share of pixels whose match tells nothing: highlights, shadows
 FRONT_WIDTH = 0.5  # how far behind the hull's front the surface is expected
 SEEN_DEPTH = 0.15  # points this far behind the front of another view's hull are hidden there
@@ -35,8 +37,8 @@ LOGISTIC = 1.7  # by which a logistic function comes close to the normal distrib
 ROUGH = 2.5  # widths of colour while neither surface nor exposure is known
 EXPOSURE_ROUNDS = 3  # of least squares
 EXPOSURE_DOUBT = 0.2  # how much it counts that photos are exposed alike, in shares of all that is seen
-SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
-COVER, APPEARANCE, HABIT = 100.0, 6.0, 1.0  # how much each term counts
+SURFACES = 8  # likely places of a pixel's surface that the way up regards
+COVER, APPEARANCE, HABIT = 200.0, 6.0, 1.0  # how much each term counts
 ASIDE, CLOSER = 0.5, 0.3  # spread of the centre across a view, and of the log of its distance
 OUTLINE = 1.5  # pixels from the mask's edge
 CELLS = 64  # along the side of the map of a view's front
@@ -48,7 +50,6 @@ class Scene:
     """V views, N sampled pixels of each, K depths along the ray of each."""
 
     uneven: bool  # whether the photos are exposed differently
-    softness: float  # of the masks, in units of the world
     intrinsics: Tensor  # (V, 4) normalised
     distance: Tensor  # (V, 1, 2S, 2S) to the outline in widths of a view, positive inside; over twice its extent
     colour: Tensor  # (V, 3, S, S) comparable ones
@@ -66,16 +67,16 @@ class Surface:
     """Where the pixels' rays meet the object, and how the photos are exposed."""
 
     offsets: Tensor  # (S, N, 1 + M) depths less the centre's, the best covered first, then the likeliest
-    chance: Tensor  # (S, N, M) how likely those are
+    usual: Tensor  # (S, N, M) log of how likely those are by the hull alone
+    met: Tensor  # (S, N) whether the ray meets the hull
     seen: Tensor  # (T, S, N, M) how likely each view sees them
     exposure: Tensor  # (V, 3) of each photo
 
 
-def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float, uneven: bool = False) -> Scene:
+def prepare(views: Sequence[View], *, pixels: int, depths: int, uneven: bool = False) -> Scene:
     """Sample canonical views.
 
     :param pixels: N of each view; ``depths`` K along each ray.
-    :param blur: of colours, in pixels; masks soften along. It widens the way from which cameras find to the truth.
     :param uneven: the photos are exposed differently: cameras are judged with the exposures that suit them best.
     """
     images = np.stack([view.image for view in views])
@@ -88,13 +89,12 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, blur: float, une
     intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
     position = torch.from_numpy(chosen).float()
     rays = ((position + 1) / 2 - intrinsics[:, None, 2:]) / intrinsics[:, None, :2]
-    colours = np.stack([_colours(image, mask, blur) for image, mask in zip(images, masks, strict=True)])
+    colours = np.stack([_colours(image, mask) for image, mask in zip(images, masks, strict=True)])
     colour = comparable(torch.from_numpy(colours).float()).permute(0, 3, 1, 2).contiguous()
     pixel_colour = _look_up(colour, position[:, :, None], "bilinear")[..., 0].transpose(1, 2)
     distance = torch.cdist(pixel_colour, pixel_colour.flatten(0, 1)[None])
     return Scene(
         uneven=uneven,
-        softness=SHARP_COVER + COVER_BLUR * blur,
         intrinsics=intrinsics,
         distance=distances[:, None],
         colour=colour,
@@ -113,11 +113,11 @@ def _commonness(distance: Tensor) -> Tensor:
     return torch.exp(-distance).mean(2).clamp(min=1e-3).log()
 
 
-def _colours(image: np.ndarray, mask: np.ndarray, blur: float) -> np.ndarray:
+def _colours(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The object's colours (S, S, 3), continued beyond its mask so that pixels at the edge compare fairly."""
     alpha = np.where(mask, image[..., 3], 0.0).astype(np.float32)
     premultiplied = image[..., :3] * alpha[..., None]
-    weight, total = cv2.GaussianBlur(alpha, (0, 0), blur), cv2.GaussianBlur(premultiplied, (0, 0), blur)
+    weight, total = cv2.GaussianBlur(alpha, (0, 0), BLUR), cv2.GaussianBlur(premultiplied, (0, 0), BLUR)
     far_weight, far_total = cv2.GaussianBlur(weight, (0, 0), 3), cv2.GaussianBlur(total, (0, 0), 3)
     near = total / np.maximum(weight, 1e-3)[..., None]
     far = far_total / np.maximum(far_weight, 1e-4)[..., None]
@@ -157,15 +157,16 @@ def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
     samples = replace(samples, seen=_seen(scene, poses, samples, chance))
     exposure = _exposure(samples, chance) if scene.uneven else torch.zeros(len(poses), 3)
     joint = samples.usual + _alike(scene, samples.difference - _between(exposure), samples.seen)
-    evidence = (joint.logsumexp(-1) * samples.met).mean()
-    likely = joint.topk(SURFACES, dim=-1).indices
+    terms = _terms(scene, covered, joint.logsumexp(-1) * samples.met)
+    likely = joint.topk(min(SURFACES, joint.shape[-1]), dim=-1).indices
     surface = Surface(
         offsets=torch.gather(samples.steps, 2, torch.cat([deepest, likely], -1)),
-        chance=torch.gather(joint.softmax(-1), 2, likely) * samples.met[..., None],
+        usual=torch.gather(samples.usual, 2, likely),
+        met=samples.met,
         seen=torch.gather(samples.seen, 3, likely[None].expand(len(poses), -1, -1, -1)),
         exposure=exposure,
     )
-    return float(_total(scene, poses, covered, evidence)), surface
+    return float(_total(scene, poses, terms)), surface
 
 
 @dataclass(frozen=True)
@@ -251,16 +252,31 @@ def _around_hull(scene: Scene, poses: Tensor) -> Tensor:
 
 def score_at(scene: Scene, poses: Tensor, surface: Surface) -> Tensor:
     """The score on a surface found before, differentiable in the poses."""
+    return _total(scene, poses, terms_at(scene, poses, surface))
+
+
+def terms_at(scene: Scene, poses: Tensor, surface: Surface) -> tuple[Terms, Terms]:
+    """What each pixel adds to that score, but for how usual the cameras are.
+
+    A pixel's surface may lie at any of its likely places: where the cameras go, another one may come to suit better.
+    """
     position, depth = _project(scene, poses, surface.offsets)
     covered = _inside(scene, position[:, :, :, :1], depth[..., :1], "bilinear")
     difference = _difference(scene, position[:, :, :, 1:], "bilinear") - _between(surface.exposure)
-    alike = _alike(scene, difference, surface.seen)
-    return _total(scene, poses, covered, (alike * surface.chance).sum(-1).mean())
+    joint = surface.usual + _alike(scene, difference, surface.seen)
+    return _terms(scene, covered, joint.logsumexp(-1) * surface.met)
 
 
-def _total(scene: Scene, poses: Tensor, covered: Tensor, evidence: Tensor) -> Tensor:
-    excess = ((-covered - SLACK) / scene.softness).clamp(min=0)
-    return APPEARANCE * evidence - COVER * (excess / (1 + excess)).mean() - HABIT * _habit(scene, poses)
+def _terms(scene: Scene, covered: Tensor, evidence: Tensor) -> tuple[Terms, Terms]:
+    """Of pixels (S, N, 1) that lie so deep in the hull, and whose evidence is (S, N)."""
+    excess = ((-covered - SLACK) / SOFTNESS).clamp(min=0)
+    uncovered = (excess / (1 + excess)).flatten()
+    count = evidence.numel()
+    return Terms(evidence.flatten(), APPEARANCE / count), Terms(-uncovered, COVER / count)
+
+
+def _total(scene: Scene, poses: Tensor, terms: Sequence[Terms]) -> Tensor:
+    return torch.stack([part.total() for part in terms]).sum() - HABIT * _habit(scene, poses)
 
 
 def _habit(scene: Scene, poses: Tensor) -> Tensor:

@@ -6,38 +6,45 @@ import torch
 from torch import Tensor
 
 from .camera_sets import CameraSets, Objective, joined
+from .information import DIFFERENCE, directions
 from .threads import side_by_side
 
 MOMENTUM, MEMORY = 0.8, 0.95  # Adam's
+STIFFNESS = 200.0  # no radian, and no radius of the object, counts less than this in the square
 
 
 def climb(
     objective: Objective, sets: CameraSets, *, steps: int, rate: float, renewal: int = 1, zooming: bool = False,
-    chunk: int = 8,
+    natural: bool = False, chunk: int = 8,
 ) -> tuple[CameraSets, Tensor]:
     """Improve B sets of cameras with Adam, written out: torch.optim takes longer to import than all this to run.
 
     :param rate: first step size in radians and in radii of the object; it falls to nearly nothing.
     :param renewal: steps between two looks at the objective; only what it looks at can be returned.
     :param zooming: whether the focal length may change too.
+    :param natural: measure steps by what they change (:mod:`.information`); ``rate`` is in these units then.
     :param chunk: sets at a time, so that their samples fit a processor's cache.
     :returns: the best sets met on the way and their scores (B,).
     """
     with side_by_side() as pool:
-        parts = list(pool.map(lambda part: _climb(objective, part, steps, rate, renewal, zooming), sets.split(chunk)))
+        parts = list(pool.map(
+            lambda part: _climb(objective, part, steps, rate, renewal, zooming, natural), sets.split(chunk)
+        ))
     better, score = zip(*parts, strict=True)
     return joined(better), torch.cat(score)
 
 
 def _climb(
-    objective: Objective, sets: CameraSets, steps: int, rate: float, renewal: int, zooming: bool
+    objective: Objective, sets: CameraSets, steps: int, rate: float, renewal: int, zooming: bool,
+    natural: bool,
 ) -> tuple[CameraSets, Tensor]:
     size, views = sets.centre.shape[:2]
     move = torch.zeros(size, 6 * views + zooming, requires_grad=True)
     mean, square = torch.zeros_like(move, requires_grad=False), torch.zeros_like(move, requires_grad=False)
+    ways = _measured(objective, sets, move.detach()) if natural else torch.eye(move.shape[1])
     best, kept = torch.full((size,), -torch.inf), sets
     for step in range(steps + 1):
-        now = _moved(sets, move)
+        now = _moved(sets, (ways @ move[..., None])[..., 0])
         if step % renewal == 0 or step == steps:
             score, points = objective.look(now.detach())
             better = score > best
@@ -52,6 +59,15 @@ def _climb(
             spread = (square / (1 - MEMORY ** (step + 1))).sqrt() + 1e-8
             move += rate * (1.05 - step / steps) * unbiased / spread
     return kept, best
+
+
+@torch.no_grad()
+def _measured(objective: Objective, sets: CameraSets, still: Tensor) -> Tensor:
+    """(B, P, P) directions of the parameters of B sets, which have not moved yet: ``still`` (B, P)."""
+    _, points = objective.look(sets)
+    shifts = DIFFERENCE * torch.eye(still.shape[1])
+    around = [objective.terms(_moved(sets, still + shift), points) for shift in shifts]
+    return directions(objective.terms(sets, points), around, STIFFNESS)
 
 
 def _moved(sets: CameraSets, move: Tensor) -> CameraSets:

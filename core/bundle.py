@@ -32,7 +32,7 @@ MATCH_WEIGHT, DEPTH_WEIGHT = 0.15, 0.01  # neighbouring corners err alike: each 
 ENOUGH = 80.0  # matches of two views from which on more of them hardly count
 OUTLIERS = 0.15  # share of wrong matches
 SOUGHT = 0.3  # half widths of a view in which a wrong match lies anywhere
-CONVINCED = 60.0  # as ``ENOUGH``, in ``likelihood``
+CONVINCED = 60.0  # as ``ENOUGH``, in ``log_ratios``
 DETAIL = Detail(96, 20, (9, 5))
 DIFFERENCE = 1e-3  # by which parameters are changed to find the slope
 STEPS, TRIES = 10, 9
@@ -152,11 +152,12 @@ def _by_track(matches: Matches, values: Tensor) -> Tensor:
     return torch.zeros(len(values), len(matches.front)).index_add(1, matches.track, values)
 
 
-def likelihood(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> Tensor:
-    """Sum of the matches' log ratios: how much likelier they are for cameras (V, 4, 4) than for any cameras."""
+def log_ratios(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> Tensor:
+    """(N,) how much likelier each match is for cameras (V, 4, 4) than for any cameras, less where two views have very
+    many."""
     missed = (misfit(bundle, poses[None], matches, width)[0][0].square().sum(-1) + 1e-9).sqrt()
     ratio = torch.log((1 - OUTLIERS) * torch.exp(-missed / width) * SOUGHT / (2 * width) + OUTLIERS)
-    return (share(matches, len(poses), CONVINCED) * ratio).sum()
+    return share(matches, len(poses), CONVINCED) * ratio
 
 
 def fitting(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> Tensor:

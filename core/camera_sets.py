@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from .information import Terms
+
 
 @dataclass(frozen=True)
 class CameraSets:
@@ -72,6 +74,10 @@ class Objective(Protocol):
         """(B,) values at points chosen before, differentiable in the cameras."""
         ...
 
+    def terms(self, sets: CameraSets, points: Any) -> list[Terms]:
+        """What is measured at these points: terms (B, N) of the value."""
+        ...
+
 
 @dataclass(frozen=True)
 class Sum:
@@ -88,3 +94,7 @@ class Sum:
         """The sum of the parts' values at their points."""
         values = [part.value(sets, of_part) for part, of_part in zip(self.parts, points, strict=True)]
         return torch.stack(values).sum(0)
+
+    def terms(self, sets: CameraSets, points: tuple[Any, ...]) -> list[Terms]:
+        """The terms of all parts at their points."""
+        return [term for part, own in zip(self.parts, points, strict=True) for term in part.terms(sets, own)]

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from .camera_sets import CameraSets
+from .information import Terms
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
 
 COVER_SLACK = 0.01  # how far outside a mask a point may lie unpunished
@@ -124,7 +125,16 @@ class HullObjective:
         return Judgement(*dense, habit(self.scene, sets)).total(self.weights), choice
 
     def value(self, sets: CameraSets, points: _Choice) -> torch.Tensor:
-        return Judgement(*_sparse(self.scene, sets, points), habit(self.scene, sets)).total(self.weights)
+        total = sum(part.total() for part in self.terms(sets, points))
+        return total - self.weights.habit * habit(self.scene, sets)
+
+    def terms(self, sets: CameraSets, points: _Choice) -> list[Terms]:
+        covered, evidence = _sparse(self.scene, sets, points)
+        count = evidence[0].numel()
+        return [
+            Terms(-_uncovered(covered).flatten(1), self.weights.cover / count),
+            Terms(evidence.flatten(1), self.weights.appearance / count),
+        ]
 
 
 def project(
@@ -154,7 +164,7 @@ def sample(maps: torch.Tensor, positions: torch.Tensor, mode: str) -> torch.Tens
 
 def _uncovered(inside: torch.Tensor) -> torch.Tensor:
     excess = ((-inside - COVER_SLACK) / COVER_WIDTH).clamp(min=0)
-    return (excess / (1 + excess)).mean(-1)
+    return excess / (1 + excess)
 
 
 def _likelihood(
@@ -225,17 +235,18 @@ def _dense(scene: Silhouettes, sets: CameraSets) -> tuple[tuple[torch.Tensor, to
     chance = torch.gather(joint.softmax(-1), 3, surface) * met[..., None]
     offsets = torch.cat([steps[best][..., None], steps[surface]], dim=-1)
     seen_there = torch.gather(seen, 4, surface[None].expand(views, -1, -1, -1, -1))
-    return (_uncovered(covered), evidence.mean(-1)), _Choice(offsets, chance, seen_there)
+    return (_uncovered(covered).mean(-1), evidence.mean(-1)), _Choice(offsets, chance, seen_there)
 
 
 def _sparse(scene: Silhouettes, sets: CameraSets, choice: _Choice) -> tuple[torch.Tensor, torch.Tensor]:
-    """The score's terms at the chosen points alone, differentiable in the poses."""
+    """How deep the pixels (B, V, N) lie in the hull, and their evidence, at the chosen points alone, differentiable in
+    the poses."""
     depth = sets.centre[:, :, 2, None, None] + choice.offsets / sets.zoom[:, None, None, None]
     positions, z = project(scene.focal, scene.rays, sets, depth)
     edge = sample(scene.signed_distance, positions[..., :1, :] / 2, "bilinear")[:, 0]
     inside = (edge * z[..., :1] / scene.focal[:, None, None, None, None]).amin(dim=0)[..., 0]
     alike = _likelihood(scene, positions[..., 1:, :], z[..., 1:], sets, choice.seen, "bilinear")
-    return _uncovered(inside), (alike * choice.chance).sum(-1).mean(-1)
+    return inside, (alike * choice.chance).sum(-1)
 
 
 def level_rotation(elevation: torch.Tensor, azimuth: torch.Tensor) -> torch.Tensor:

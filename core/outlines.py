@@ -17,6 +17,7 @@ from torch import Tensor
 
 from . import hull
 from .camera_sets import CameraSets
+from .information import Terms
 from .photos import View
 from .silhouettes import DEPTH_RANGE, signed_distances
 
@@ -90,9 +91,12 @@ class OutlineObjective:
         return self.value(sets, points), points
 
     def value(self, sets: CameraSets, points: Tensor) -> Tensor:
-        inside = depth_inside(self.outlines, sets, points, "bilinear")[..., 0]
-        miss = (-inside - SLACK).clamp(min=0)
-        return -self.weight * (miss / (miss + WIDTH)).mean((-1, -2))
+        return self.terms(sets, points)[0].total()
+
+    def terms(self, sets: CameraSets, points: Tensor) -> list[Terms]:
+        inside = depth_inside(self.outlines, sets, points, "bilinear")
+        miss = (-inside - SLACK).clamp(min=0).flatten(1)
+        return [Terms(-miss / (miss + WIDTH), self.weight / miss.shape[1])]
 
 
 def touching(outlines: Outlines, sets: CameraSets) -> Tensor:

@@ -1,15 +1,15 @@
 """Refinement of the cameras: the search's best sets of cameras compete at the resolution of the views.
 
-All sets climb, coarse to fine: on blurred views first, then on sharp ones. What they imply of the surface lets
-correspondences be found, which lead further (:mod:`.correspondences`, :mod:`.bundle`). Then the best are tried with
-their cameras turned a little, because the way uphill often ends at a false summit. The winner has the highest sum of
-both scores, the search's and the one at the resolution of the views.
+All sets climb (:mod:`.natural_gradient`). What they imply of the surface lets correspondences be found, which lead
+further (:mod:`.correspondences`, :mod:`.bundle`). Then ever fewer sets leap about, because the way uphill often ends at
+a false summit. The winner has the highest sum of both scores, the search's and the one at the resolution of the views.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,18 +18,13 @@ from torch import Tensor
 from . import agreement, bundle, confidence, correspondences
 from .agreement import Scene
 from .bundle import Bundle
-from .correspondences import Matches, Pictures
+from .correspondences import Pictures
+from .natural_gradient import CLOSE, Goal, Pull, climb, explore
 from .photos import View
 from .search import Hypothesis
 from .threads import side_by_side
 
-BLURS, RATES = (4.0, 0.7), (0.03, 0.012)  # pixels; first step size in radians, and in radii of the object
-RENEWAL = 4  # steps between two looks for the surface
-TURN, TILT = 8.0, 4.0  # degrees by which cameras are turned about the vertical, and tilted, at random
 MATCH_WIDTHS, LAST_WIDTHS = (0.03, 0.012), (0.012, 0.006)  # half widths of a view by which matches may miss
-MATCH_STEPS, MATCH_RATE = 24, 0.012
-CLOSE = 0.006  # the width with which sets of cameras are compared
-MATCH_WEIGHT = 0.012  # in the score
 # What matches may add at most where two explanations are compared: prints that are the same on two sides of an object
 # match as well under wrong cameras.
 MOST_OF_MATCHES = 0.3
@@ -39,21 +34,21 @@ SEARCH_WEIGHT = 0.5
 
 @dataclass(frozen=True)
 class Effort:
-    """Sets of cameras that enter, how many of them follow correspondences, how many are tried again from how many
-    turned copies; gradient steps on blurred and on sharp views; pixels of a view and depths along each ray."""
+    """Sets of cameras that enter, rounds and leaps of their climb, and how many of them follow correspondences; then,
+    time after time, how many leap and how often; pixels of a view and depths along each ray."""
 
     sets: int
+    rounds: int
+    first_leaps: int
     matched: int
-    again: int
-    copies: int
-    steps: tuple[int, int]
+    leaps: tuple[tuple[int, int], ...]
     pixels: int
     depths: int
 
 
 EFFORTS = {
-    "standard": Effort(8, 4, 2, 4, (16, 16), 192, 28),
-    "best": Effort(12, 6, 3, 6, (32, 40), 320, 40),
+    "standard": Effort(8, 2, 4, 4, ((4, 6), (2, 10)), 192, 28),
+    "best": Effort(12, 3, 8, 6, ((6, 10), (4, 20), (2, 30), (2, 30)), 320, 40),
 }
 
 
@@ -76,15 +71,11 @@ def refine_poses(
     effort = EFFORTS[quality]
     report = progress or (lambda fraction: None)
     ground = _Ground(
-        tuple(
-            agreement.prepare(views, pixels=effort.pixels, depths=effort.depths, blur=blur, uneven=uneven)
-            for blur in BLURS
-        ),
+        agreement.prepare(views, pixels=effort.pixels, depths=effort.depths, uneven=uneven),
         correspondences.prepare(closeups or views), bundle.prepare(closeups or views),
     )
-    generator = np.random.default_rng(seed)
     starts = [
-        _Found(agreement.judge(ground.scenes[-1], poses)[0], poses, index)
+        _Found(-np.inf, poses, index, torch.Generator().manual_seed(seed + index))
         for index, poses in enumerate(torch.from_numpy(one.world_to_camera).float() for one in hypotheses)
     ]
 
@@ -100,122 +91,89 @@ def refine_poses(
         return sorted(better, key=worth, reverse=True)
 
     with side_by_side() as pool:
-        climbed = improved(starts[: effort.sets], lambda one: _climbed(one, ground, effort), 0.0, 0.15)
-        matched = improved(climbed[: effort.matched], lambda one: _matched(one, ground), 0.15, 0.5)
-        copies = [_turned(one, generator) for one in matched[: effort.again] for _ in range(effort.copies)]
-        matched += improved(copies, lambda one: _matched(_climbed(one, ground, effort), ground), 0.5, 1.0)
-        best_of = {one.index: one for one in [*starts, *climbed, *sorted(matched, key=_Found.total)]}
-        best = _matched(max((best_of[one.index] for one in matched), key=worth), ground, LAST_WIDTHS)
+        climbed = improved(starts[: effort.sets], partial(_climbed, ground=ground, effort=effort), 0.0, 0.4)
+        best_sets = improved(climbed[: effort.matched], partial(_matched, ground=ground), 0.4, 0.6)
+        best_of = {one.index: one for one in [*starts, *climbed, *best_sets]}
+        for turn, (count, leaps) in enumerate(effort.leaps):
+            share = 0.4 / len(effort.leaps)
+            best_sets = improved(
+                best_sets[:count], partial(_explored, ground=ground, leaps=leaps),
+                0.6 + turn * share, 0.6 + (turn + 1) * share,
+            )
+            best_of |= {one.index: one for one in best_sets}
+        best = _matched(best_sets[0], ground, LAST_WIDTHS)
         best_of[best.index] = best
-        seen = ground.matches_of(best.poses)
     report(1.0)
     refined = [
         replace(one, world_to_camera=best_of[index].poses.double().numpy()) for index, one in enumerate(hypotheses)
     ]
     first = refined.pop(best.index)
-    sure = confidence.with_matches(first.confidence, seen)
+    sure = confidence.with_matches(first.confidence, best.matches())
     return [replace(first, score=max(one.score for one in hypotheses), confidence=sure), *refined]
 
 
 @dataclass(frozen=True)
 class _Ground:
-    """What cameras are held against: blurred and sharp views, pictures with their corners, and outlines."""
+    """What cameras are held against: views, pictures with their corners, and outlines."""
 
-    scenes: tuple[Scene, ...]
+    scene: Scene
     pictures: Pictures
     bundle: Bundle
-
-    def matches_of(self, poses: Tensor) -> np.ndarray:
-        """How many correspondences of each camera (V,) fit."""
-        matches = correspondences.find(self.pictures, poses)
-        return bundle.fitting(self.bundle, poses, matches, 2 * CLOSE).numpy()
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The best cameras (V, 4, 4) met so far from hypothesis ``index``, their score on sharp views, and what matches
-    add to it."""
+    """The best cameras (V, 4, 4) met so far from hypothesis ``index``, their score, chance of their own, the matches
+    that they follow, and what these add to the score."""
 
     score: float
     poses: Tensor
     index: int
+    chance: torch.Generator
+    pull: Pull | None = None
     matched: float = 0.0
 
     def total(self) -> float:
         return self.score + self.matched
 
+    def matches(self) -> np.ndarray:
+        """How many correspondences of each camera (V,) fit."""
+        if self.pull is None:
+            return np.zeros(len(self.poses))
+        return bundle.fitting(self.pull.bundle, self.poses, self.pull.matches, 2 * CLOSE).numpy()
+
 
 def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:
-    """The cameras to which outlines and colours lead, coarse to fine, if they are better."""
-    poses = found.poses
-    for scene, steps, rate in zip(ground.scenes, effort.steps, RATES, strict=True):
-        score, poses = climb(scene, poses, steps=steps, rate=rate)
-    return replace(found, score=score, poses=poses) if score > found.score else found
+    """The cameras to which outlines and colours lead."""
+    goal = Goal(ground.scene)
+    _, poses = climb(goal, found.poses, rounds=effort.rounds)
+    score, poses = explore(goal, poses, leaps=effort.first_leaps, generator=found.chance)
+    return replace(found, score=score, poses=poses)
 
 
-def _matched(found: _Found, ground: _Ground, widths: Sequence[float] = MATCH_WIDTHS) -> _Found:
+def _matched(found: _Found, ground: _Ground, widths: tuple[float, float] = MATCH_WIDTHS) -> _Found:
     """The cameras to which correspondences lead, if they are better."""
     poses, matches = found.poses, correspondences.find(ground.pictures, found.poses)
-    found = replace(found, matched=float(Pull(ground.bundle, matches).value(poses)))
+    pull = Pull(ground.bundle, matches)
+    found = replace(found, pull=pull, matched=float(pull.terms(poses).total()))
     if len(matches) == 0:
         return found
-    for width in widths:
-        poses = bundle.adjust(ground.bundle, poses, matches, width)
-        matches = correspondences.find(ground.pictures, poses)
-    pull = Pull(ground.bundle, matches)
-    total, poses = climb(ground.scenes[-1], poses, steps=MATCH_STEPS, rate=MATCH_RATE, pull=pull)
-    added = float(pull.value(poses))
-    better = replace(found, score=total - added, poses=poses, matched=added)
-    return better if total > found.total() else found
+    first, second = widths
+    poses = bundle.adjust(ground.bundle, poses, matches, first)
+    matches = correspondences.find(ground.pictures, poses)
+    poses = bundle.adjust(ground.bundle, poses, matches, second)
+    goal = Goal(ground.scene, Pull(ground.bundle, matches))
+    total, poses = climb(goal, poses, rounds=1)
+    return _at(found, goal, total, poses) if total > found.total() else found
 
 
-@dataclass(frozen=True)
-class Pull:
-    """Matches that cameras should fit, beside the views."""
-
-    bundle: Bundle
-    matches: Matches
-
-    def value(self, poses: Tensor) -> Tensor:
-        """What they add to the score of cameras (V, 4, 4)."""
-        return MATCH_WEIGHT * bundle.likelihood(self.bundle, poses, self.matches, CLOSE)
+def _explored(found: _Found, ground: _Ground, leaps: int) -> _Found:
+    """The best cameras within a few leaps."""
+    goal = Goal(ground.scene, found.pull)
+    total, poses = explore(goal, found.poses, leaps=leaps, generator=found.chance)
+    return _at(found, goal, total, poses)
 
 
-def climb(
-    scene: Scene, poses: Tensor, *, steps: int, rate: float, pull: Pull | None = None
-) -> tuple[float, Tensor]:
-    """Improve one set of cameras (V, 4, 4) with Adam: the best score met on the way, the start's included, and its
-    cameras. The surface is found anew every few steps, without gradients."""
-    move = torch.zeros(6 * (len(poses) - 1), requires_grad=True)
-    optimiser = torch.optim.Adam([move], lr=rate, betas=(0.8, 0.95))
-    best, kept = -float("inf"), poses
-    for step in range(steps + 1):
-        if step % RENEWAL == 0 or step == steps:
-            now = bundle.moved(poses, move.detach()[None])[0]
-            score, surface = agreement.judge(scene, now)
-            if pull:
-                score += float(pull.value(now))
-            if score > best:
-                best, kept = score, now
-        if step == steps:
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = rate * (1.05 - step / steps)
-        optimiser.zero_grad()
-        there = bundle.moved(poses, move[None])[0]
-        value = agreement.score_at(scene, there, surface)
-        if pull:
-            value = value + pull.value(there)
-        (-value).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-    return best, kept
-
-
-def _turned(found: _Found, generator: np.random.Generator) -> _Found:
-    """The cameras turned about the world's vertical, and tilted: what silhouettes and colours tell least."""
-    poses = found.poses
-    angles = np.radians(generator.normal(size=(len(poses) - 1, 2)) * [TURN, TILT])
-    turn = poses[1:, :3, 2] * torch.from_numpy(angles[:, :1]).float()  # the world's z axis, seen by a view
-    turn[:, 0] += torch.from_numpy(angles[:, 1]).float()
-    move = torch.cat([turn, torch.zeros_like(turn)]).view(1, -1)
-    return replace(found, score=-np.inf, poses=bundle.moved(poses, move)[0])
+def _at(found: _Found, goal: Goal, total: float, poses: Tensor) -> _Found:
+    added = goal.matched(poses)
+    return replace(found, score=total - added, poses=poses, pull=goal.pull, matched=added)

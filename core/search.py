@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 DISTINCT = 15.0  # degrees between two hypotheses in the relative rotation of some pair of views
 RETURNED = 12
-TURN_STEPS, TURN_RATES = 12, (0.04, 0.02)
-FIRST_RATE = 0.06
+TURN_STEPS = 12
+RATE = 0.06  # first step in radians and in radii of the object, while there are many sets
+NATURAL_RATE = 0.4  # later, in units of what movements change
 SHAKE_TURN, SHAKE_TILT = 8.0, 3.0  # degrees; silhouettes and colours tell turns about the vertical least
 # Score that a mismatch of all outlines costs. From 100 to 800 it makes little difference to who wins on scans_val, but
 # a larger weight makes the way up so steep that fewer cameras find it.
@@ -54,7 +55,6 @@ class _Round:
     sets: int
     apart: float  # degrees, as DISTINCT
     steps: int
-    rate: float
     pixels: int
     depths: int
     detail: Detail = FINE
@@ -71,21 +71,21 @@ class _Effort:
 
 EFFORTS = {
     "draft": _Effort(
-        300, 8, (_Round(30, 7.5, 8, 0.06, 40, 16, COARSE, 2), _Round(8, 4.0, 20, 0.04, 48, 24)), (1, 3),
+        300, 8, (_Round(30, 7.5, 8, 40, 16, COARSE, 2), _Round(8, 4.0, 20, 48, 24)), (1, 3),
     ),
     "standard": _Effort(
         800, 10,
         (
-            _Round(90, 7.5, 10, 0.06, 48, 20), _Round(30, 7.5, 16, 0.03, 64, 24),
-            _Round(10, 4.0, 30, 0.02, 96, 32),
+            _Round(90, 7.5, 10, 48, 20), _Round(30, 7.5, 16, 64, 24),
+            _Round(10, 4.0, 30, 96, 32),
         ),
         (2, 4),
     ),
     "best": _Effort(
         4000, 12,
         (
-            _Round(400, 7.5, 12, 0.06, 48, 20), _Round(100, 7.5, 20, 0.03, 64, 24),
-            _Round(20, 4.0, 40, 0.02, 160, 40),
+            _Round(400, 7.5, 12, 48, 20), _Round(100, 7.5, 20, 64, 24),
+            _Round(20, 4.0, 40, 160, 40),
         ),
         (4, 12),
     ),
@@ -126,12 +126,18 @@ def search_poses(
         sets = sets[pairs.distinct(sets.rotation, score, apart=now.apart, count=now.sets)]
         if done == 0:
             sets = joined([sets, from_cameras(scenes[0], candidates)])
-        sets, score = climb(objective, sets, steps=now.steps, rate=now.rate, renewal=now.renewal, zooming=zooming)
+        natural = done > 0  # to measure the movements of many sets would take longer than it spares
+        sets, score = climb(
+            objective, sets, steps=now.steps, rate=NATURAL_RATE if natural else RATE, renewal=now.renewal,
+            zooming=zooming, natural=natural,
+        )
         report(0.25 + 0.7 * (done + 1) / len(objectives))
     generator = torch.Generator().manual_seed(seed)
     others = joined([_turned(sets, score), _shaken(sets, score, *settings.shaken, generator)])
-    for objective, now, rate in zip(objectives[-2:], settings.rounds[-2:], TURN_RATES, strict=True):
-        others, value = climb(objective, others, steps=TURN_STEPS, rate=rate, renewal=now.renewal, zooming=zooming)
+    for objective, now in zip(objectives[-2:], settings.rounds[-2:], strict=True):
+        others, value = climb(
+            objective, others, steps=TURN_STEPS, rate=NATURAL_RATE, renewal=now.renewal, zooming=zooming, natural=True
+        )
     return _hypotheses(scenes[-1], joined([sets, others]), torch.cat([score, value]))
 
 
@@ -145,7 +151,7 @@ def _starts(
     rotation, likely = pairs.assemble(table, len(views), count=settings.starts)
     edges = OutlineObjective(outlines.prepare(views, scene.focal, COARSE), OUTLINE_WEIGHT)
     sets, fit = climb(
-        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=FIRST_RATE,
+        edges, hull.start(scene, rotation), steps=settings.first_steps, rate=RATE,
         renewal=settings.rounds[0].renewal, zooming=zooming, chunk=64,
     )
     report(0.25)

@@ -22,7 +22,7 @@ def true_poses() -> np.ndarray:
 
 def scene_of(poses: np.ndarray, gains: np.ndarray) -> agreement.Scene:
     views = [exposed(box_view(matrix, SIZE), gain) for matrix, gain in zip(poses, gains, strict=True)]
-    return agreement.prepare(views, pixels=192, depths=28, blur=0.7, uneven=bool(np.ptp(gains)))
+    return agreement.prepare(views, pixels=192, depths=28, uneven=bool(np.ptp(gains)))
 
 
 def exposed(view: SimpleNamespace, gain: float) -> SimpleNamespace:

@@ -117,7 +117,7 @@ def test_true_cameras_fit_exact_matches(
     assert missed.norm(dim=-1).median() < 1e-3
     assert (behind * bundle.DEPTH_SPREAD + bundle.BEHIND > -correspondences.HULL_SLACK).all()  # within the hull
     right, wrong = (
-        float(bundle.likelihood(own, as_tensor(poses), matches, CLOSE))
+        float(bundle.log_ratios(own, as_tensor(poses), matches, CLOSE).sum())
         for poses in (true_poses, disturbed(true_poses, 3.0, seed=2))
     )
     assert right > 100 > 0 > wrong

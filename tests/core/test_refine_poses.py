@@ -12,7 +12,7 @@ from pflrm.core import agreement
 from pflrm.core import refine_poses as refining
 from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose, rotation_angle
 from pflrm.core.errors import CancelledError
-from pflrm.core.refine_poses import climb, refine_poses
+from pflrm.core.refine_poses import refine_poses
 from pflrm.core.search import Hypothesis
 from pflrm.tests.core.painted_box import HALF_ANGLE, box_view, cameras_around, disturbed, lively, smooth
 from scipy.spatial.transform import Rotation
@@ -76,19 +76,8 @@ def test_of_two_explanations_the_right_one_wins(views: list[SimpleNamespace], tr
     assert best.score >= other.score
 
 
-@pytest.mark.parametrize("degrees", [0.0, 20.0])
-def test_a_climb_never_ends_below_its_start(
-    views: list[SimpleNamespace], true_poses: np.ndarray, degrees: float
-) -> None:
-    scene = agreement.prepare(views, pixels=64, depths=16, blur=0.7)
-    start = torch.from_numpy(disturbed(true_poses, degrees, seed=3)).float()
-    score, poses = climb(scene, start, steps=6, rate=0.3)  # a rate that leaps past every summit
-    assert score >= agreement.judge(scene, start)[0]
-    assert score == pytest.approx(agreement.judge(scene, poses)[0], abs=1e-4)
-
-
 def test_the_true_cameras_score_best(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
-    scene = agreement.prepare(views, pixels=192, depths=28, blur=0.7)
+    scene = agreement.prepare(views, pixels=192, depths=28)
     scores = [
         agreement.judge(scene, torch.from_numpy(disturbed(true_poses, degrees, seed=4)).float())[0]
         for degrees in (0.0, 3.0, 8.0, 20.0)
@@ -111,10 +100,10 @@ def test_a_thin_object_is_met_between_the_coarse_depths() -> None:
             SimpleNamespace(image=image, intrinsics=canonical_intrinsics(HALF_ANGLE, SIZE), unseen=unseen, up=None)
         )
         poses.append(world_to_view)
-    scene = agreement.prepare(views, pixels=64, depths=12, blur=0.7)
+    scene = agreement.prepare(views, pixels=64, depths=12)
     score, surface = agreement.judge(scene, torch.from_numpy(np.array(poses)).float())
     assert surface.offsets[0, :, 0].abs().median() < 0.1
-    assert score > -5
+    assert score > -0.05 * agreement.COVER  # less than a twentieth of its pixels
 
 
 def test_the_same_seed_gives_the_same_cameras(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
@@ -138,13 +127,12 @@ def test_progress_rises_to_one_and_can_stop_the_work(views: list[SimpleNamespace
     assert told[-1] == 1.0
 
 
-
 def test_whoever_stops_the_work_does_not_wait_for_all_of_it(
     views: list[SimpleNamespace], true_poses: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []
 
-    def slow(found: refining._Found, *_: object) -> refining._Found:
+    def slow(found: refining._Found, **_: object) -> refining._Found:
         begun.append(found.index)
         time.sleep(0.05)
         return found

@@ -90,7 +90,7 @@ def test_tables_prefer_the_measured_elevations():
 def test_one_vertical_for_all_that_know_it():
     cameras = [camera_at(*angles) for angles in LEVEL_VIEWS]
     views = views_that_know(MOLECULE, cameras)
-    scene = agreement.prepare(views, pixels=32, depths=8, blur=1.0)
+    scene = agreement.prepare(views, pixels=32, depths=8)
     true = torch.from_numpy(np.stack([
         np.vstack([np.hstack([view.photo_from_view.T @ one[:3, :3], [[0], [0], [3.6]]]), [[0, 0, 0, 1]]])
         for view, one in zip(views, cameras, strict=True)

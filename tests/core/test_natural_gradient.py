@@ -1,0 +1,98 @@
+"""Natural gradients: movements measured by what they change, and the way up that they open."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from pflrm.core import agreement, bundle, correspondences
+from pflrm.core.information import Terms, directions
+from pflrm.core.natural_gradient import DIFFERENCE, Goal, Pull, climb, explore
+from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def true_poses() -> np.ndarray:
+    return cameras_around([[0, 0], [60, 15], [130, -10], [230, 20]])
+
+
+@pytest.fixture(scope="module")
+def views(true_poses: np.ndarray) -> list[SimpleNamespace]:
+    return [box_view(matrix, SIZE) for matrix in true_poses]
+
+
+@pytest.fixture(scope="module")
+def goal(views: list[SimpleNamespace]) -> Goal:
+    return Goal(agreement.prepare(views, pixels=96, depths=20))
+
+
+def as_poses(matrices: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(matrices).float()
+
+
+def test_directions_change_linear_terms_equally() -> None:
+    """Against the definition: along any two of them the weighted changes are 1 long and at right angles."""
+    slopes = [torch.randn(3, 50, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    slopes[0][2] *= 0.01  # a direction of which the terms tell little
+
+    def terms(parameters: torch.Tensor) -> list[Terms]:
+        return [Terms(parameters @ slope, weight) for slope, weight in zip(slopes, (0.5, 20.0), strict=True)]
+
+    around = [terms(DIFFERENCE * one) for one in torch.eye(3)]
+    found = directions(terms(torch.zeros(3)), around, stiffness=0.0)
+    information = sum(weight * slope @ slope.T for slope, weight in zip(slopes, (0.5, 20.0), strict=True))
+    torch.testing.assert_close(found.T @ information @ found, torch.eye(3), atol=1e-3, rtol=0)
+
+
+def test_stiffness_bounds_what_the_terms_tell_nothing_of() -> None:
+    nothing = [Terms(torch.zeros(2, 10), 1.0)]  # two sets at once
+    found = directions(nothing, [nothing] * 4, stiffness=25.0)
+    torch.testing.assert_close(found, (torch.eye(4) / 5).expand(2, 4, 4))
+
+
+def test_the_score_is_the_sum_of_its_terms(goal: Goal, true_poses: np.ndarray) -> None:
+    poses = as_poses(true_poses)
+    score, surface = goal.look(poses)
+    parts = sum(float(part.total()) for part in goal.terms_at(poses, surface))
+    unusual = agreement.HABIT * float(agreement._habit(goal.scene, poses))
+    assert parts - unusual == pytest.approx(float(goal.score_at(poses, surface)), abs=1e-4)
+    assert parts - unusual == pytest.approx(score, abs=0.3)  # it looks at the nearest pixel, and at all depths
+
+
+@pytest.mark.parametrize("degrees", [0.0, 20.0])
+def test_a_climb_never_ends_below_its_start(goal: Goal, true_poses: np.ndarray, degrees: float) -> None:
+    start = as_poses(disturbed(true_poses, degrees, seed=3))
+    before, _ = goal.look(start)
+    score, poses = climb(goal, start, rounds=1)
+    assert score >= before
+    assert score == pytest.approx(goal.look(poses)[0], abs=1e-4)
+    further, there = explore(goal, poses, leaps=2, generator=torch.Generator().manual_seed(0))
+    assert further >= score
+    assert further == pytest.approx(goal.look(there)[0], abs=1e-4)
+
+
+def test_leaps_are_the_same_from_the_same_seed(goal: Goal, true_poses: np.ndarray) -> None:
+    start = as_poses(disturbed(true_poses, 6, seed=5))
+    first, second = (
+        explore(goal, start, leaps=2, generator=torch.Generator().manual_seed(7))[1] for _ in range(2)
+    )
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_matches_add_to_the_score(true_poses: np.ndarray) -> None:
+    views = [box_view(matrix, SIZE, lively) for matrix in true_poses]
+    close = [box_view(matrix, 2 * SIZE, lively) for matrix in true_poses]
+    alone = Goal(agreement.prepare(views, pixels=96, depths=20))
+    matches = correspondences.find(correspondences.prepare(close), as_poses(true_poses))
+    assert len(matches) > 10
+    together = Goal(alone.scene, Pull(bundle.prepare(close), matches))
+    start, true = as_poses(disturbed(true_poses, 1.5, seed=2)), as_poses(true_poses)
+    assert together.matched(true) > together.matched(start) + 1
+    assert together.look(start)[0] == pytest.approx(alone.look(start)[0] + together.matched(start), abs=1e-4)
+    score, poses = climb(together, start, rounds=1)
+    assert score > together.look(start)[0]
+    assert score == pytest.approx(together.look(poses)[0], abs=1e-4)
