@@ -93,6 +93,9 @@ def test_matches_add_to_the_score(true_poses: np.ndarray) -> None:
     start, true = as_poses(disturbed(true_poses, 1.5, seed=2)), as_poses(true_poses)
     assert together.matched(true) > together.matched(start) + 1
     assert together.look(start)[0] == pytest.approx(alone.look(start)[0] + together.matched(start), abs=1e-4)
+    _, surface = alone.look(start)
+    added = float(together.score_at(start, surface) - alone.score_at(start, surface))
+    assert added == pytest.approx(together.matched(start), abs=1e-4)
     score, poses = climb(together, start, rounds=1)
     assert score > together.look(start)[0]
     assert score == pytest.approx(together.look(poses)[0], abs=1e-4)
