@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -21,13 +19,8 @@ def true_poses() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def views(true_poses: np.ndarray) -> list[SimpleNamespace]:
-    return [box_view(matrix, SIZE) for matrix in true_poses]
-
-
-@pytest.fixture(scope="module")
-def goal(views: list[SimpleNamespace]) -> Goal:
-    return Goal(agreement.prepare(views, pixels=96, depths=20))
+def goal(true_poses: np.ndarray) -> Goal:
+    return Goal(agreement.prepare([box_view(matrix, SIZE) for matrix in true_poses], pixels=96, depths=20))
 
 
 def as_poses(matrices: np.ndarray) -> torch.Tensor:
