@@ -1,7 +1,7 @@
 """Natural gradients: movements of cameras measured by what they change.
 
 Outlines and colours hold some movements of the cameras very firmly; others, which the surface's depth can follow,
-hardly at all. A plain gradient bounces from wall to wall of such a valley and gets nowhere along it. Measured by how
+hardly at all. A plain gradient bounces from wall to wall of such a valley and is slow along it. Measured by how
 much they change the terms of a score, by its empirical Fisher information (Amari, 1998), all movements are equally
 steep.
 """
