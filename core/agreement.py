@@ -157,7 +157,7 @@ def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
     samples = replace(samples, seen=_seen(scene, poses, samples, chance))
     exposure = _exposure(samples, chance) if scene.uneven else torch.zeros(len(poses), 3)
     joint = samples.usual + _alike(scene, samples.difference - _between(exposure), samples.seen)
-    terms = _terms(scene, covered, joint.logsumexp(-1) * samples.met)
+    terms = _terms(covered, joint.logsumexp(-1) * samples.met)
     likely = joint.topk(min(SURFACES, joint.shape[-1]), dim=-1).indices
     surface = Surface(
         offsets=torch.gather(samples.steps, 2, torch.cat([deepest, likely], -1)),
@@ -264,10 +264,10 @@ def terms_at(scene: Scene, poses: Tensor, surface: Surface) -> tuple[Terms, Term
     covered = _inside(scene, position[:, :, :, :1], depth[..., :1], "bilinear")
     difference = _difference(scene, position[:, :, :, 1:], "bilinear") - _between(surface.exposure)
     joint = surface.usual + _alike(scene, difference, surface.seen)
-    return _terms(scene, covered, joint.logsumexp(-1) * surface.met)
+    return _terms(covered, joint.logsumexp(-1) * surface.met)
 
 
-def _terms(scene: Scene, covered: Tensor, evidence: Tensor) -> tuple[Terms, Terms]:
+def _terms(covered: Tensor, evidence: Tensor) -> tuple[Terms, Terms]:
     """Of pixels (S, N, 1) that lie so deep in the hull, and whose evidence is (S, N)."""
     excess = ((-covered - SLACK) / SOFTNESS).clamp(min=0)
     uncovered = (excess / (1 + excess)).flatten()
