@@ -20,10 +20,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .colours import comparable
-from .hull import off_vertical
 from .information import Terms
 from .photos import View
-from .silhouettes import known_up, signed_distances
+from .silhouettes import signed_distances
+from .verticals import Verticals, likeliest, told, unusual
 
 DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
 SLACK = 0.005  # how far outside a mask a point may lie unpunished
@@ -59,18 +59,19 @@ class Scene:
     rough_commonness: Tensor  # (V, N) the same if colours are compared roughly
     nearest: Tensor  # (V, CELLS²) index of the sampled pixel nearest to a cell, N on the background
     offsets: Tensor  # (K,) depths less the centre's
-    up: Tensor  # (V, 3) direction of the sky in a view's camera, zero where nobody knows it
+    verticals: Verticals
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Where the pixels' rays meet the object, and how the photos are exposed."""
+    """Where the pixels' rays meet the object, how the photos are exposed, and which way is up."""
 
     offsets: Tensor  # (S, N, 1 + M) depths less the centre's, the best covered first, then the likeliest
     usual: Tensor  # (S, N, M) log of how likely those are by the hull alone
     met: Tensor  # (S, N) whether the ray meets the hull
     seen: Tensor  # (T, S, N, M) how likely each view sees them
     exposure: Tensor  # (V, 3) of each photo
+    vertical: Tensor  # (3,) in the world
 
 
 def prepare(views: Sequence[View], *, pixels: int, depths: int, uneven: bool = False) -> Scene:
@@ -104,7 +105,7 @@ def prepare(views: Sequence[View], *, pixels: int, depths: int, uneven: bool = F
         rough_commonness=_commonness(distance / ROUGH),
         nearest=torch.from_numpy(np.stack([_nearest(*pair) for pair in zip(masks, chosen, strict=True)])),
         offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
-        up=known_up(views),
+        verticals=told(views),
     )
 
 
@@ -157,7 +158,8 @@ def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
     samples = replace(samples, seen=_seen(scene, poses, samples, chance))
     exposure = _exposure(samples, chance) if scene.uneven else torch.zeros(len(poses), 3)
     joint = samples.usual + _alike(scene, samples.difference - _between(exposure), samples.seen)
-    terms = _terms(covered, joint.logsumexp(-1) * samples.met)
+    vertical = likeliest(scene.verticals, poses[:, :3, :3])
+    terms = _terms(scene, poses, covered, joint.logsumexp(-1) * samples.met, vertical)
     likely = joint.topk(min(SURFACES, joint.shape[-1]), dim=-1).indices
     surface = Surface(
         offsets=torch.gather(samples.steps, 2, torch.cat([deepest, likely], -1)),
@@ -165,8 +167,9 @@ def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
         met=samples.met,
         seen=torch.gather(samples.seen, 3, likely[None].expand(len(poses), -1, -1, -1)),
         exposure=exposure,
+        vertical=vertical,
     )
-    return float(_total(scene, poses, terms)), surface
+    return float(_total(poses, terms)), surface
 
 
 @dataclass(frozen=True)
@@ -252,11 +255,11 @@ def _around_hull(scene: Scene, poses: Tensor) -> Tensor:
 
 def score_at(scene: Scene, poses: Tensor, surface: Surface) -> Tensor:
     """The score on a surface found before, differentiable in the poses."""
-    return _total(scene, poses, terms_at(scene, poses, surface))
+    return _total(poses, terms_at(scene, poses, surface))
 
 
-def terms_at(scene: Scene, poses: Tensor, surface: Surface) -> tuple[Terms, Terms]:
-    """What each pixel adds to that score, but for how usual the cameras are.
+def terms_at(scene: Scene, poses: Tensor, surface: Surface) -> list[Terms]:
+    """What each pixel adds to that score, and each camera by its tilt, but for how usual the object's place is.
 
     A pixel's surface may lie at any of its likely places: where the cameras go, another one may come to suit better.
     """
@@ -264,30 +267,27 @@ def terms_at(scene: Scene, poses: Tensor, surface: Surface) -> tuple[Terms, Term
     covered = _inside(scene, position[:, :, :, :1], depth[..., :1], "bilinear")
     difference = _difference(scene, position[:, :, :, 1:], "bilinear") - _between(surface.exposure)
     joint = surface.usual + _alike(scene, difference, surface.seen)
-    return _terms(covered, joint.logsumexp(-1) * surface.met)
+    return _terms(scene, poses, covered, joint.logsumexp(-1) * surface.met, surface.vertical)
 
 
-def _terms(covered: Tensor, evidence: Tensor) -> tuple[Terms, Terms]:
+def _terms(scene: Scene, poses: Tensor, covered: Tensor, evidence: Tensor, vertical: Tensor) -> list[Terms]:
     """Of pixels (S, N, 1) that lie so deep in the hull, and whose evidence is (S, N)."""
     excess = ((-covered - SLACK) / SOFTNESS).clamp(min=0)
     uncovered = (excess / (1 + excess)).flatten()
     count = evidence.numel()
-    return Terms(evidence.flatten(), APPEARANCE / count), Terms(-uncovered, COVER / count)
+    tilted = unusual(scene.verticals, poses[:, :3, :3] @ vertical)
+    return [Terms(evidence.flatten(), APPEARANCE / count), Terms(-uncovered, COVER / count), Terms(-tilted, HABIT)]
 
 
-def _total(scene: Scene, poses: Tensor, terms: Sequence[Terms]) -> Tensor:
-    return torch.stack([part.total() for part in terms]).sum() - HABIT * _habit(scene, poses)
+def _total(poses: Tensor, terms: Sequence[Terms]) -> Tensor:
+    return torch.stack([part.total() for part in terms]).sum() - HABIT * _habit(poses)
 
 
-def _habit(scene: Scene, poses: Tensor) -> Tensor:
-    """How far cameras are from what is usual: the object in the middle, photos from about the same distance, and one
-    vertical for all that have measured it."""
+def _habit(poses: Tensor) -> Tensor:
+    """How far cameras are from what is usual: the object in the middle, photos from about the same distance."""
     centre = poses[1:, :3, 3]
     distance = (centre[:, 2] / poses[0, 2, 3]).clamp(min=0.1).log() / CLOSER
-    verticals = torch.einsum("vij,vi->vj", poses[:, :3, :3], scene.up)[scene.up.any(-1)]
-    common = F.normalize(verticals.sum(0), dim=0)
-    aside = 0.5 * ((centre[:, :2] / ASIDE).square().sum() + distance.square().sum())
-    return off_vertical(verticals, common).sum() + aside
+    return 0.5 * ((centre[:, :2] / ASIDE).square().sum() + distance.square().sum())
 
 
 def _project(scene: Scene, poses: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:

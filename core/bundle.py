@@ -21,10 +21,9 @@ from .agreement import ASIDE, CLOSER
 from .ascent import rotation_of
 from .camera_sets import CameraSets
 from .correspondences import Matches, rays
-from .hull import TILT, TILT_DOUBT
 from .outlines import Detail, Outlines
 from .photos import View
-from .silhouettes import known_up
+from .verticals import TILT, TILT_DOUBT, Verticals, told
 
 BEHIND, DEPTH_SPREAD = 0.06, 0.12  # how far behind the hull's front the surface lies; radii of the object
 OUTLINE_WIDTH = 0.012  # half widths of a view: the miss of a mask, beyond the slack, that begins to count
@@ -45,7 +44,7 @@ class Bundle:
 
     intrinsics: Tensor  # (V, 4) normalised
     outlines: Outlines
-    up: Tensor  # (V, 3) direction of the sky in a view's camera, zero where nobody knows it
+    verticals: Verticals
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class _Residuals:
 def prepare(views: Sequence[View]) -> Bundle:
     """Outlines at the views' own resolution."""
     intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
-    return Bundle(intrinsics, outlines.prepare(views, 2 * intrinsics[:, 0], DETAIL), known_up(views))
+    return Bundle(intrinsics, outlines.prepare(views, 2 * intrinsics[:, 0], DETAIL), told(views))
 
 
 @torch.no_grad()
@@ -192,10 +191,10 @@ def _habits(bundle: Bundle, poses: Tensor) -> list[_Residuals]:
     centre = poses[:, 1:, :3, 3]
     distance = (centre[..., 2] / poses[:, :1, 2, 3]).clamp(min=0.1).log() / CLOSER
     value = torch.cat([(centre[..., :2] / ASIDE).flatten(1), distance], 1)[..., None]
-    known = bundle.up.any(-1)
+    known = bundle.verticals.known
     parts = [_Residuals(value, torch.full((value.shape[1],), 0.5), robust=False)]
     if known.sum() > 1:
-        verticals = torch.einsum("bvij,vi->bvj", poses[..., :3, :3], bundle.up)[:, known]
+        verticals = torch.einsum("bvij,vi->bvj", poses[..., :3, :3], bundle.verticals.up)[:, known]
         common = F.normalize(verticals.sum(1, keepdim=True), dim=-1)
         off = (verticals - common) / (TILT_DOUBT**0.5 * TILT)
         parts.append(_Residuals(off, torch.full((off.shape[1],), 0.5 * TILT_DOUBT)))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from . import verticals
 from .camera_sets import CameraSets
 from .information import Terms
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
@@ -24,8 +25,6 @@ FRONT_WIDTH = 0.3  # how far behind the hull's front the surface is expected
 SURFACES = 3  # likely places of a pixel's surface that pull on the cameras
 SEEN_DEPTH = 0.2  # points this far behind the front of another view's hull are hidden there
 HIDDEN = 50.0
-TILT = math.radians(3)  # error of a measured vertical, with what the phone's camera is askew in it
-TILT_DOUBT = 4.0  # the smaller, the less a wrong measurement weighs
 ZOOM = 0.25  # spread of the log of a focal length that nobody told
 SURFACE_TRUST = 0.3  # how much a predicted depth counts beside a colour: its errors are shared by neighbours
 
@@ -69,7 +68,7 @@ def habit(scene: Silhouettes, sets: CameraSets) -> torch.Tensor:
     """(B,) how far the cameras are from how people take photos: level, from the side or above, about equally far,
     from well separated directions. Grows slowly, so that evidence can overrule it."""
     rotation, centre = sets.rotation, sets.centre
-    unusual = _tilt(scene, rotation).sum(1)
+    unusual = verticals.unusual(scene.verticals, rotation[..., 2]).sum(1)
     aside = centre[..., :2] / 0.5
     distance = (centre[..., 2] / scene.distance).clamp(min=0.1).log() / 0.15
     unusual = unusual + 0.5 * aside.square().sum((1, 2)) + 0.5 * distance.square().sum(1)
@@ -78,27 +77,6 @@ def habit(scene: Silhouettes, sets: CameraSets) -> torch.Tensor:
     first, second = torch.triu_indices(len(scene), len(scene), 1)
     cosine = (axes[:, first] * axes[:, second]).sum(-1)
     return unusual + 0.5 * ((cosine - 0.75).clamp(min=0) / 0.08).square().sum(1)
-
-
-def _tilt(scene: Silhouettes, rotation: torch.Tensor) -> torch.Tensor:
-    """(B, V) how unusual each camera is tilted: against what it has measured, or else what is said or usual."""
-    roll = rotation[..., 0, 2]
-    elevation = torch.asin((-rotation[..., 2, 2]).clamp(-0.999, 0.999))
-    guessed = 0.5 * torch.log1p((roll / 0.08) ** 2) + unusual_elevation(scene, elevation)
-    known = scene.up.any(-1)
-    return torch.where(known, off_vertical(rotation[..., 2], scene.up), guessed) if known.any() else guessed
-
-
-def unusual_elevation(scene: Silhouettes, elevation: torch.Tensor) -> torch.Tensor:
-    """(..., V) how unusual the elevations (..., V) or (..., 1) of cameras are, in radians; measured ones aside."""
-    usual, slack, spread = scene.elevation.unbind(-1)
-    return 0.5 * (((elevation - usual).abs() - slack).clamp(min=0) / spread).square().clamp(max=9)
-
-
-def off_vertical(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """(...) how unlikely it is that two unit vectors (..., 3) are the same vertical, one of them measured."""
-    # From the chord: the slope of an arc cosine has no end where they agree.
-    return 0.5 * TILT_DOUBT * torch.log1p((first - second).square().sum(-1) / (TILT_DOUBT * TILT**2))
 
 
 def judge(scene: Silhouettes, sets: CameraSets, chunk: int = 6) -> Judgement:

@@ -60,8 +60,8 @@ class Goal:
         return score + self.pull.terms(poses).total() if self.pull else score
 
     def terms_at(self, poses: Tensor, surface: Surface) -> list[Terms]:
-        """What the score is the sum of, but for how usual the cameras are."""
-        terms = list(agreement.terms_at(self.scene, poses, surface))
+        """What the score is the sum of, but for how usual the object's place before the cameras is."""
+        terms = agreement.terms_at(self.scene, poses, surface)
         return [*terms, self.pull.terms(poses)] if self.pull else terms
 
 

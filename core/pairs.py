@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .hull import angles, level_rotation, relative_rotations, unusual_elevation
+from .hull import angles, level_rotation, relative_rotations
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
 from .threads import side_by_side
+from .verticals import unusual_elevation
 
 ELEVATIONS = 10
 ELEVATION_RANGE = (-25.0, 74.0)  # degrees
@@ -62,12 +63,12 @@ def level_table(scene: Silhouettes) -> PairTable:
 
 def _likely(scene: Silhouettes, elevations: torch.Tensor) -> torch.Tensor:
     """(V, E) log likelihood of elevations by what was measured or else is said; 0 where nobody knows."""
-    measured = torch.asin((-scene.up[:, 2:]).clamp(-1, 1))
+    measured = torch.asin((-scene.verticals.up[:, 2:]).clamp(-1, 1))
     step = elevations[1] - elevations[0]
     off = (elevations - measured).abs() / step
-    is_said = scene.elevation[:, 1:2] == 0  # without slack
-    said = unusual_elevation(scene, elevations[:, None]).T * is_said
-    return -torch.where(scene.up.any(-1, keepdim=True), 2 * off.square(), said)
+    is_said = scene.verticals.elevation[:, 1:2] == 0  # without slack
+    said = unusual_elevation(scene.verticals, elevations[:, None]).T * is_said
+    return -torch.where(scene.verticals.known[:, None], 2 * off.square(), said)
 
 
 def score_pair(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor) -> torch.Tensor:

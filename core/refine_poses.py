@@ -23,6 +23,7 @@ from .natural_gradient import CLOSE, Goal, Pull, climb, explore
 from .photos import View
 from .search import Hypothesis
 from .threads import side_by_side
+from .verticals import likeliest
 
 MATCH_WIDTHS, LAST_WIDTHS = (0.03, 0.012), (0.012, 0.006)  # half widths of a view by which matches may miss
 # What matches may add at most where two explanations are compared: prints that are the same on two sides of an object
@@ -104,9 +105,7 @@ def refine_poses(
         best = _matched(best_sets[0], ground, LAST_WIDTHS)
         best_of[best.index] = best
     report(1.0)
-    refined = [
-        replace(one, world_to_camera=best_of[index].poses.double().numpy()) for index, one in enumerate(hypotheses)
-    ]
+    refined = [_told(one, best_of[index], ground) for index, one in enumerate(hypotheses)]
     first = refined.pop(best.index)
     sure = confidence.with_matches(first.confidence, best.matches())
     return [replace(first, score=max(one.score for one in hypotheses), confidence=sure), *refined]
@@ -141,6 +140,12 @@ class _Found:
         if self.pull is None:
             return np.zeros(len(self.poses))
         return bundle.fitting(self.pull.bundle, self.poses, self.pull.matches, 2 * CLOSE).numpy()
+
+
+def _told(hypothesis: Hypothesis, found: _Found, ground: _Ground) -> Hypothesis:
+    """The hypothesis with the cameras that were found, and the vertical that suits them."""
+    up = likeliest(ground.scene.verticals, found.poses[:, :3, :3])
+    return replace(hypothesis, world_to_camera=found.poses.double().numpy(), up=up.double().numpy())
 
 
 def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:

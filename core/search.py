@@ -166,7 +166,7 @@ def _objective(views: Sequence[View], scene: Silhouettes, now: _Round) -> Object
 
 def _hypotheses(scene: Silhouettes, sets: CameraSets, score: torch.Tensor) -> list[Hypothesis]:
     """The best sets of cameras that differ, each as sure as all of them together make it."""
-    sure = confidence.confidence(sets.rotation, score, hull.judge(scene, sets), scene.up.any(-1))
+    sure = confidence.confidence(sets.rotation, score, hull.judge(scene, sets), scene.verticals.known)
     kept = pairs.distinct(sets.rotation, score, apart=DISTINCT, count=RETURNED)
     zoom = (sets.zoom[kept].log() * (score[kept] / ZOOM_TEMPERATURE).softmax(0)).sum().exp()
     poses = to_cameras(scene, replace(sets[kept], zoom=zoom.expand(len(kept))))

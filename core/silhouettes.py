@@ -6,7 +6,6 @@ inscribed sphere has radius 1. Positions in a canonical view are in units of its
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 
 from .cameras import CANONICAL_FILL, half_angle_of
 from .colours import comparable
+from .verticals import Verticals, told
 
 if TYPE_CHECKING:
     from .photos import View
@@ -27,8 +27,6 @@ ROUGH = 1.5  # widths of colour: photos may be exposed differently, and small vi
 FEATURE_CHANNELS = 8
 DEPTH_RANGE = 1.15  # rays are sampled this far before and behind the object's centre
 DEPTH_SCALE = (0.05, 0.6)  # a prediction is trusted no more and no less than this, in radii
-USUAL_ELEVATION = (0.4, 0.7, 0.15)  # radians: from the side to far above
-SAID_ERROR = math.radians(10)  # of an elevation by eye
 OUTLIERS = 0.2  # share of pixels whose match tells nothing: highlights, shadows, clutter
 
 
@@ -50,8 +48,7 @@ class Silhouettes:
     offsets: torch.Tensor  # (K,) where rays are sampled, before and behind the object's centre
     surface: torch.Tensor | None  # (V, 2, S, S) predicted depth of the surface less the centre's, and its Laplace scale
     pixel_surface: torch.Tensor | None  # (V, N, 2) the same at the sampled pixels
-    up: torch.Tensor  # (V, 3) direction of the sky in a view's camera, zero where nobody knows it
-    elevation: torch.Tensor  # (V, 3) radians: from where up a view was taken, how far off that is usual, and its spread
+    verticals: Verticals
 
     def __len__(self) -> int:
         return len(self.focal)
@@ -99,17 +96,8 @@ def prepare(
         offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
         surface=surface,
         pixel_surface=None if surface is None else _at_pixels(surface, pixels),
-        up=known_up(views),
-        elevation=torch.tensor([
-            USUAL_ELEVATION if view.photo.tilt is None else (math.radians(view.photo.tilt), 0.0, SAID_ERROR)
-            for view in views
-        ]),
+        verticals=told(views),
     )
-
-
-def known_up(views: Sequence[View]) -> torch.Tensor:
-    """(V, 3) direction of the sky in each view's camera, zero where nobody knows it."""
-    return torch.from_numpy(np.stack([np.zeros(3) if view.up is None else view.up for view in views])).float()
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:

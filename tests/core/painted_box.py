@@ -50,7 +50,10 @@ def box_view(
     v, u = (np.mgrid[:size, :size] + 0.5 - size / 2) / intrinsics.fx
     points, hit = met(world_to_view, np.stack([u, v, np.ones_like(u)], -1))
     image = np.concatenate([paint(points), hit[..., None]], -1).astype(np.float32)
-    return SimpleNamespace(image=image, intrinsics=intrinsics, unseen=np.zeros((2 * size, 2 * size), bool), up=None)
+    unseen = np.zeros((2 * size, 2 * size), bool)
+    return SimpleNamespace(
+        image=image, intrinsics=intrinsics, unseen=unseen, up=None, photo=SimpleNamespace(tilt=None)
+    )
 
 
 def disturbed(poses: np.ndarray, degrees: float, seed: int) -> np.ndarray:

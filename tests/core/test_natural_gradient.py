@@ -51,7 +51,7 @@ def test_the_score_is_the_sum_of_its_terms(goal: Goal, true_poses: np.ndarray) -
     poses = as_poses(true_poses)
     score, surface = goal.look(poses)
     parts = sum(float(part.total()) for part in goal.terms_at(poses, surface))
-    unusual = agreement.HABIT * float(agreement._habit(goal.scene, poses))
+    unusual = agreement.HABIT * float(agreement._habit(poses))
     assert parts - unusual == pytest.approx(float(goal.score_at(poses, surface)), abs=1e-4)
     assert parts - unusual == pytest.approx(score, abs=0.3)  # it looks at the nearest pixel, and at all depths
 

@@ -96,9 +96,10 @@ def test_a_thin_object_is_met_between_the_coarse_depths() -> None:
         half_width = SIZE // 3 if angle == 0 else 2
         image[SIZE // 3 : -SIZE // 3, SIZE // 2 - half_width : SIZE // 2 + half_width, 3] = 1
         unseen = np.zeros((2 * SIZE, 2 * SIZE), bool)
-        views.append(
-            SimpleNamespace(image=image, intrinsics=canonical_intrinsics(HALF_ANGLE, SIZE), unseen=unseen, up=None)
-        )
+        intrinsics = canonical_intrinsics(HALF_ANGLE, SIZE)
+        views.append(SimpleNamespace(
+            image=image, intrinsics=intrinsics, unseen=unseen, up=None, photo=SimpleNamespace(tilt=None)
+        ))
         poses.append(world_to_view)
     scene = agreement.prepare(views, pixels=64, depths=12)
     score, surface = agreement.judge(scene, torch.from_numpy(np.array(poses)).float())
