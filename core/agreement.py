@@ -271,7 +271,7 @@ def terms_at(scene: Scene, poses: Tensor, surface: Surface) -> list[Terms]:
 
 
 def _terms(scene: Scene, poses: Tensor, covered: Tensor, evidence: Tensor, vertical: Tensor) -> list[Terms]:
-    """Of pixels (S, N, 1) that lie so deep in the hull, and whose evidence is (S, N)."""
+    """Of pixels (S, N, 1) that lie so deep in the hull, and whose evidence is (S, N); of cameras under a vertical."""
     excess = ((-covered - SLACK) / SOFTNESS).clamp(min=0)
     uncovered = (excess / (1 + excess)).flatten()
     count = evidence.numel()

@@ -64,8 +64,8 @@ def refine_poses(
     :param uneven: the photos are exposed differently.
     :param quality: "draft" and a single view leave everything as it is.
     :param progress: called with the fraction done; it may raise to stop the work.
-    :returns: as many hypotheses, the best first, which has the highest score. Its confidence counts the correspondences
-        that fit; the others keep theirs.
+    :returns: as many hypotheses, the best first, which has the highest score, each with the vertical that suits its
+        cameras. The confidence of the best counts the correspondences that fit; the others keep theirs.
     """
     if quality not in EFFORTS or len(views) == 1:
         return list(hypotheses)

@@ -74,8 +74,8 @@ def off_vertical(first: Tensor, second: Tensor) -> Tensor:
 def likeliest(verticals: Verticals, rotation: Tensor) -> Tensor:
     """(3,) the world's vertical that suits world-to-camera rotations (V, 3, 3) best.
 
-    Where verticals were measured it is their mean. Else all are tried under which one camera is level, or two are, and
-    the best are brought nearer to those under which all are level, by weighted least squares.
+    Where verticals were measured it is their mean. Else some are tried under which one camera is level, and all under
+    which two are; the best are brought nearer to one under which all are level, by weighted least squares.
     """
     known = verticals.known
     if known.any():
@@ -98,6 +98,6 @@ def likeliest(verticals: Verticals, rotation: Tensor) -> Tensor:
 
 
 def _cost(verticals: Verticals, rotation: Tensor, up: Tensor) -> Tensor:
-    """(C,) how unusual all cameras (V, 3, 3) are if the vertical is ``up`` (C, 3); whoever stands on his head is."""
+    """(C,) how unusual all cameras (V, 3, 3) are if the vertical is ``up`` (C, 3); endless if that is down in them."""
     seen = torch.einsum("vij,cj->cvi", rotation, up)
     return unusual(verticals, seen).sum(-1) + torch.where(seen[..., 1].sum(-1) > 0, torch.inf, 0.0)

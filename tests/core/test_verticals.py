@@ -15,9 +15,11 @@ ELEVATIONS, AZIMUTHS = (10.0, 35.0, 5.0, 50.0), (0.0, 70.0, 150.0, 260.0)
 NOBODY_KNOWS = Verticals(torch.zeros(4, 3), torch.tensor([USUAL_ELEVATION] * 4))
 
 
-def cameras(rolls: tuple[float, ...] = (0.0,) * 4, seed: int = 0) -> tuple[torch.Tensor, np.ndarray]:
+def cameras(
+    rolls: tuple[float, ...] = (0.0,) * 4, seed: int = 0, elevations: tuple[float, ...] = ELEVATIONS
+) -> tuple[torch.Tensor, np.ndarray]:
     """World-to-camera rotations (4, 3, 3) rolled by degrees, and the sky (3,) of their world, which is turned."""
-    level = level_rotation(torch.tensor(ELEVATIONS).deg2rad(), torch.tensor(AZIMUTHS).deg2rad()).double().numpy()
+    level = level_rotation(torch.tensor(elevations).deg2rad(), torch.tensor(AZIMUTHS).deg2rad()).double().numpy()
     rolled = Rotation.from_rotvec(np.outer(rolls, [0, 0, 1]), degrees=True).as_matrix() @ level
     world = Rotation.random(random_state=seed).as_matrix()
     return torch.from_numpy(rolled @ world.T).float(), world[:, 2]
@@ -31,6 +33,13 @@ def cost(rotation: torch.Tensor, up: np.ndarray) -> float:
 @pytest.mark.parametrize("seed", range(6))
 def test_level_cameras_tell_the_vertical(seed: int) -> None:
     rotation, up = cameras(seed=seed)
+    np.testing.assert_allclose(verticals.likeliest(NOBODY_KNOWS, rotation).numpy(), up, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_photos_from_the_side_do_not_stand_on_their_heads(seed: int) -> None:
+    """Upside down they would be level too, and from a usual height."""
+    rotation, up = cameras(seed=seed, elevations=(0.0, 5.0, -5.0, 2.0))
     np.testing.assert_allclose(verticals.likeliest(NOBODY_KNOWS, rotation).numpy(), up, atol=1e-4)
 
 
