@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose
+from pflrm.core.fit import HALF_SOLID, surface_area
 from pflrm.core.mesh import extract_mesh
 from pflrm.core.model import Field
 from pflrm.core.observations import Observations, project
@@ -171,6 +172,24 @@ def test_fitting_recovers_shape_and_colours(seen: Observations) -> None:
     right = mesh.colours[mesh.vertices[:, 0] > 0.5].mean(0)
     assert left[0] > 0.6 > 0.4 > left[2]
     assert right[2] > 0.6 > 0.4 > right[0]
+
+
+@pytest.mark.parametrize("radius", [0.4, 0.8])
+def test_the_area_of_a_ball(radius: float) -> None:
+    """Within a tenth, which is what a grid tells of a slope: what counts is that it grows with the square."""
+    grid = Grid.over(torch.full((3,), -1.0), torch.full((3,), 1.0), 0.025)
+    density = HALF_SOLID + 100 * (radius - grid.points().norm(dim=-1)).view(grid.shape)
+    assert float(surface_area(density, grid)) == pytest.approx(4 * np.pi * radius**2, rel=0.1)
+
+
+def test_corners_of_the_hull_that_no_photo_shows_become_round() -> None:
+    """The hull of a ball in three photos reaches 1.48 radii far; the photos do not contradict its corners."""
+    views, poses = ball_views(3)
+    seen = Observations.of(views, poses, np.ones(3), None, None)
+    field = refine_field(Field(Fog(), torch.zeros(1)), seen, quality="standard", seed=0, progress=silence)
+    radii = np.linalg.norm(extract_mesh(field, resolution=64).vertices, axis=1)
+    assert radii.max() < 1.35
+    assert np.median(radii) == pytest.approx(1.0, abs=0.06)
 
 
 def test_the_same_seed_gives_the_same_field(seen: Observations) -> None:
