@@ -21,9 +21,9 @@ from torch.nn import functional as F
 
 from .colours import comparable
 from .information import Terms
-from .photos import View
 from .silhouettes import signed_distances
 from .verticals import Verticals, likeliest, told, unusual
+from .views import View
 
 DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
 SLACK = 0.005  # how far outside a mask a point may lie unpunished

@@ -22,8 +22,8 @@ from .ascent import rotation_of
 from .camera_sets import CameraSets
 from .correspondences import Matches, rays
 from .outlines import Detail, Outlines
-from .photos import View
 from .verticals import TILT, TILT_DOUBT, Verticals, told
+from .views import View
 
 BEHIND, DEPTH_SPREAD = 0.06, 0.12  # how far behind the hull's front the surface lies; radii of the object
 OUTLINE_WIDTH = 0.012  # half widths of a view: the miss of a mask, beyond the slack, that begins to count

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .photos import View
 from .silhouettes import signed_distances
+from .views import View
 
 CORNERS = 480  # in all views together
 CORNER_QUALITY, CORNER_DISTANCE = 0.002, 3.0  # of the strongest one; pixels

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .cameras import half_angle_of, object_distance
-from .photos import View
+from .views import View
 
 MOST_ACROSS = 32  # points along the side of a view: enough to see a surface, few enough to keep in a .blend
 RIGHT_WITHIN = 0.1  # of the object's radius

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .cameras import half_angle_of, object_distance
-from .photos import View
 from .silhouettes import signed_distances
+from .views import View
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from torch import Tensor
 from . import hull
 from .camera_sets import CameraSets
 from .information import Terms
-from .photos import View
 from .silhouettes import DEPTH_RANGE, signed_distances
+from .views import View
 
 SLACK = 0.006  # half widths by which a point may miss a mask: masks are not better than that
 WIDTH = 0.023  # a miss beyond the slack that counts half; far ones are faults of a mask

@@ -23,12 +23,13 @@ from .mesh import Mesh, extract_mesh
 from .model import PFLRM, Prediction
 from .model.pflrm import view_distance
 from .observations import Observations
-from .photos import Photo, View, canonical_view, closeups, focal_is_known, load_photos, zoomed
+from .photos import focal_is_known, load_photos
 from .pnp import PnPSolution, search_focal, solve_pnp
 from .refine import refine_field
 from .refine_poses import refine_poses
 from .request import QUALITIES, Progress
 from .search import Hypothesis, alternatives, search_poses, symmetry
+from .views import Photo, View, canonical_view, closeups, zoomed
 
 SURE = 0.5  # mean confidence from which on level photos tell where the sky is
 EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length

@@ -20,10 +20,10 @@ from .agreement import Scene
 from .bundle import Bundle
 from .correspondences import Pictures
 from .natural_gradient import CLOSE, Goal, Pull, climb, explore
-from .photos import View
 from .search import Hypothesis
 from .threads import side_by_side
 from .verticals import likeliest
+from .views import View
 
 MATCH_WIDTHS, LAST_WIDTHS = (0.03, 0.012), (0.012, 0.006)  # half widths of a view by which matches may miss
 # What matches may add at most where two explanations are compared: prints that are the same on two sides of an object

@@ -23,7 +23,7 @@ from .outlines import COARSE, FINE, Detail, OutlineObjective
 from .silhouettes import Silhouettes, prepare
 
 if TYPE_CHECKING:
-    from .photos import View
+    from .views import View
 
 DISTINCT = 15.0  # degrees between two hypotheses in the relative rotation of some pair of views
 RETURNED = 12

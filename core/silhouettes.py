@@ -20,7 +20,7 @@ from .colours import comparable
 from .verticals import Verticals, told
 
 if TYPE_CHECKING:
-    from .photos import View
+    from .views import View
 
 SIZE = 64  # pixels across a view while searching
 ROUGH = 1.5  # widths of colour: photos may be exposed differently, and small views blur

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .photos import View
+from .views import View
 
 USUAL_ELEVATION = (0.4, 0.7, 0.15)  # radians: from the side to far above
 SAID_ERROR = math.radians(10)  # of an elevation by eye

@@ -12,7 +12,7 @@ import numpy as np
 from ..cameras import Camera, half_angle_of, object_distance, pose
 from ..errors import InputError
 from ..mesh import extract_mesh
-from ..photos import View, canonical_view, closeups, focal_is_known, load_photos, zoomed
+from ..photos import focal_is_known, load_photos
 from ..pnp import solve_pnp
 from ..reconstruct import (
     ModelCache,
@@ -27,6 +27,7 @@ from ..reconstruct import (
 )
 from ..refine_poses import refine_poses
 from ..search import search_poses
+from ..views import View, canonical_view, closeups, zoomed
 from .baselines import visual_hull
 from .protocol import Outcome, Predict
 from .sets import EvaluationObject

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from pflrm.core.cameras import Intrinsics, pose
-from pflrm.core.photos import Photo, View, canonical_view
+from pflrm.core.views import Photo, View, canonical_view
 from scipy.spatial.transform import Rotation
 
 # Centre, radius and colour of each ball. No two directions see the same.

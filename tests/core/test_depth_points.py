@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pflrm.core.cameras import Intrinsics, half_angle_of, object_distance
 from pflrm.core.depth_points import depth_points
-from pflrm.core.photos import Photo, canonical_view
+from pflrm.core.views import Photo, canonical_view
 
 RADIUS = 0.8
 CENTRE = np.array([0.2, -0.1, 1.0]) * 5.0  # off the photo's axis

@@ -9,7 +9,8 @@ import pytest
 from pflrm.core import photos
 from pflrm.core.cameras import CANONICAL_FILL, Intrinsics, half_angle_of
 from pflrm.core.errors import InputError
-from pflrm.core.photos import Photo, canonical_view, load_photo, load_photos
+from pflrm.core.photos import load_photo, load_photos
+from pflrm.core.views import Photo, canonical_view
 from pflrm.tests.core.photo_files import exif_with, object_alpha, picture, save_cutout
 from PIL import Image
 

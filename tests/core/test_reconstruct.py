@@ -15,7 +15,7 @@ import torch
 from pflrm.core.checkpoint import save_checkpoint
 from pflrm.core.errors import CancelledError, InputError, RuntimeMissingError
 from pflrm.core.model import CONFIGS, PFLRM
-from pflrm.core.photos import canonical_view, load_photos
+from pflrm.core.photos import load_photos
 from pflrm.core.pnp import solve_pnp
 from pflrm.core.reconstruct import (
     EXPLAINED,
@@ -30,6 +30,7 @@ from pflrm.core.reconstruct import (
     vertical,
 )
 from pflrm.core.search import Hypothesis
+from pflrm.core.views import canonical_view
 from PIL import Image
 from scipy.spatial.transform import Rotation
 

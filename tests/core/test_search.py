@@ -21,9 +21,9 @@ from pflrm.core.cameras import (
     rotation_angle,
 )
 from pflrm.core.outlines import FINE, OutlineObjective
-from pflrm.core.photos import View, canonical_view, zoomed
 from pflrm.core.search import Hypothesis, alternatives, from_cameras, search_poses, symmetry, to_cameras
 from pflrm.core.silhouettes import Silhouettes, prepare
+from pflrm.core.views import View, canonical_view, zoomed
 from pflrm.tests.core.balls import BALL, CAMERA, CROSS, DUMBBELL, LEVEL_VIEWS, MOLECULE, camera_at, look, photograph
 from scipy.spatial.transform import Rotation
 

@@ -11,10 +11,11 @@ import torch
 from pflrm.core import agreement, pairs, verticals
 from pflrm.core.cameras import load_known_cameras, minimal_rotation, upright_rotation
 from pflrm.core.errors import InputError
-from pflrm.core.photos import View, canonical_view, load_photo, load_photos
+from pflrm.core.photos import load_photo, load_photos
 from pflrm.core.refine_poses import refine_poses
 from pflrm.core.search import search_poses
 from pflrm.core.silhouettes import prepare
+from pflrm.core.views import View, canonical_view
 from pflrm.tests.core.balls import BALL, CROSS, LEVEL_VIEWS, MOLECULE, camera_at, look, photograph
 from pflrm.tests.core.photo_files import apple_note, exif_with, save_cutout
 from scipy.spatial.transform import Rotation

@@ -21,7 +21,8 @@ from pflrm.core.evaluation.render import load_rgba, on_white, render_mesh
 from pflrm.core.evaluation.sets import EvaluationObject, every_choice, load_set
 from pflrm.core.evaluation.tables import PEERS, Row, as_json, markdown, rows_by_separation, rows_of
 from pflrm.core.mesh import Mesh
-from pflrm.core.photos import canonical_view, load_photos
+from pflrm.core.photos import load_photos
+from pflrm.core.views import canonical_view
 from scipy.spatial.transform import Rotation
 
 SIZE = 128
