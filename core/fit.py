@@ -24,7 +24,7 @@ COLOUR_ROUGHNESS = 3e-3
 # from what the others show.
 MISSING = 3.0
 # What a unit of surface costs beside the residuals. Silhouettes leave corners and bumps that no photo contradicts;
-# objects seldom have them. Divided by the steps, for Adam walks on wherever nothing else pulls. Ten times as much
+# objects seldom have them. Divided by the steps, for Adam walks on wherever nothing else pulls. Five times as much
 # shrinks objects.
 TENSION = 0.02
 HALF_SOLID = math.log(math.expm1(math.log(2) / (SURFACE_THICKNESS * DENSITY_SCALE))) - DENSITY_BIAS  # raw density there
