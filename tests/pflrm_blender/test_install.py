@@ -1,13 +1,11 @@
 """The worker's environment is really built here, by the real venv and pip, from tiny wheels and without a network."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
-import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -367,35 +365,3 @@ class TestPlan:
         said = "\n".join(plan.Plan(tmp_path, BASE, chosen, None, chosen.index).lines())
         source = "2.9 GB from PyPI and https://download.pytorch.org/whl/cu126"
         assert [words for words in ("CUDA 12.6", source, str(tmp_path), "5.5 GB") if words not in said] == []
-
-
-class TestLock:
-    TEXT = plan.LOCK.read_text(encoding="utf-8")
-
-    def test_it_holds_what_the_project_asks_for(self):
-        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        wanted = [*project["dependencies"], *project["optional-dependencies"]["heic"]]
-        pins = [requirement.partition(";")[0] for requirement in wanted if "==" in requirement]
-        assert [pin for pin in pins if f"\n{pin} " not in self.TEXT] == []
-        assert f"torch=={variants.TORCH}" in pins
-
-    def test_every_entry_has_a_hash(self):
-        hashed = re.findall(r"^([a-z]\S+)[^\n]*\\\n    --hash=sha256:[0-9a-f]{64}\b", self.TEXT, re.M)
-        assert hashed == re.findall(r"^[a-z]\S+", self.TEXT, re.M)
-
-    def test_without_torch_it_has_none_of_its_libraries(self):
-        names = {entry.partition("==")[0] for entry in install.locked(self.TEXT, torch=False)}
-        assert {"numpy", "scipy", "sympy", "filelock", "pillow-heif"} <= names
-        assert not [name for name in names if re.match("torch|nvidia|cuda|triton", name)]
-        header = self.TEXT.index("\ncuda")
-        assert "\n".join(install.locked(self.TEXT, torch=True)) == self.TEXT[header:].strip()
-
-
-def test_no_other_index_is_named():
-    """People's own settings of pip are honoured; the code knows PyTorch's index alone."""
-    hosts = {
-        host for room in ("core", "pflrm_blender", "operators", "ui") for path in (REPOSITORY / room).rglob("*.py")
-        for host in re.findall(r"https?://([\w.-]+)", path.read_text(encoding="utf-8"))
-    }  # fmt: skip
-    assert "download.pytorch.org" in hosts
-    assert not [host for host in hosts if "pypi" in host or "mirror" in host]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import bpy
+from pflrm.ui import setup
 
 
 class Recorder:
@@ -99,4 +100,12 @@ def drawn(draw: Callable[..., None], **more: object) -> Recorder:
     region = SimpleNamespace(width=300)
     context = SimpleNamespace(scene=bpy.context.scene, preferences=preferences, region=region, **more)
     draw(SimpleNamespace(layout=layout), context)
+    return layout
+
+
+def doctor() -> Recorder:
+    """What the preferences say of the environment."""
+    layout = Recorder()
+    region, system = SimpleNamespace(width=2000), SimpleNamespace(ui_scale=1.0)
+    setup.draw_doctor(layout, SimpleNamespace(region=region, preferences=SimpleNamespace(system=system)))
     return layout

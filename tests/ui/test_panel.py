@@ -25,23 +25,8 @@ from pflrm.pflrm_blender import (
 from pflrm.pflrm_blender import scene as scenes
 from pflrm.pflrm_blender.errors import PflrmError
 from pflrm.pflrm_blender.properties import machine
-from pflrm.tests.ui.recorder import Recorder, drawn
+from pflrm.tests.ui.recorder import Recorder, doctor, drawn
 from pflrm.ui import mask, menus, panel, setup
-
-
-@pytest.fixture
-def found(extension, monkeypatch):
-    """A scene on a machine whose runtime is there."""
-    monkeypatch.setattr(environment, "find", lambda preference: Path("/usr/bin/python3"))
-    monkeypatch.setattr(session.state, "run", None)
-    monkeypatch.setattr(session.state, "notice", None)
-    return extension
-
-
-@pytest.fixture
-def listed(found, photos):
-    bpy.ops.pflrm.photos_add(directory=str(photos[0].parent), files=[{"name": photo.name} for photo in photos])
-    return found
 
 
 def test_an_empty_list_says_where_to_drop(found):
@@ -402,22 +387,3 @@ def test_the_menu_of_everything_begins_with_what_is_needed_first(listed, monkeyp
     without = drawn(menus.PFLRM_MT_all.draw).record["operators"]
     assert without[0] == "pflrm.set_up"
     assert sorted(without) == sorted(everything)
-
-
-def doctor() -> Recorder:
-    layout = Recorder()
-    region, system = SimpleNamespace(width=2000), SimpleNamespace(ui_scale=1.0)
-    setup.draw_doctor(layout, SimpleNamespace(region=region, preferences=SimpleNamespace(system=system)))
-    return layout
-
-
-@pytest.mark.parametrize(("problems", "words"), [
-    ((), "Ready: this Python has all that is needed."), (("scipy is missing.",), "scipy is missing. Choose another"),
-], ids=["usable", "lacking"])  # fmt: skip
-def test_the_preferences_tell_the_verdict_before_the_facts(found, monkeypatch, problems, words):
-    report = runtime.RuntimeReport(Path("/usr/bin/python3"), "3.13.5", {"torch": "2.6.0"}, (), problems)
-    monkeypatch.setattr(environment, "report", lambda preference: report)
-    layout = doctor()
-    assert layout.words().startswith(words)
-    assert "Python 3.13.5, torch 2.6.0" in layout.words()
-    assert "pflrm.check_runtime" in layout.record["operators"]
