@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import cv2
 import numpy as np
 
 from .errors import InputError
-from .image_files import UPRIGHT, ImageContent, read_image
+from .image_files import UPRIGHT, ImageContent, read_image, same_shape
 from .masks import remove_background, without_specks
 
-ASPECT_TOLERANCE = 0.01
 LEAST_CUT = 0.3  # of the object's extent along an edge of the photo; a shorter cut takes nearly nothing away
 LEAST_OBJECT, LARGEST_OBJECT = 0.001, 0.95  # share of the photo that an object may take
 BACKGROUNDS = ("automatic", "alpha")
@@ -79,13 +77,6 @@ def cut_out(path: Path, content: ImageContent, mask: Path | None, background: st
         raise InputError(f"The background of {path} is not transparent.", MASK_REMEDY)
     alpha, sure = remove_background(content.rgba[..., :3])
     return Cutout(np.minimum(alpha, own), "automatic", sure, MASK_REMEDY)
-
-
-def same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """Whether two (width, height) have the same aspect ratio, but for the rounding to whole pixels."""
-    ratio = first[0] * second[1] / (first[1] * second[0])
-    rounding = 0.5 / min(*first, *second)
-    return abs(math.log(ratio)) <= ASPECT_TOLERANCE + rounding
 
 
 def _read_mask(path: Path, content: ImageContent) -> np.ndarray:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, SURFACE_THICKNESS, box_interval
+from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, box_interval
 from .observations import Observations, look_up
-from .voxels import Grid
+from .voxels import Grid, raw_density
 
 COLOUR_RATE = 0.1
 DENSITY_RATE = 0.4
@@ -27,7 +27,7 @@ MISSING = 3.0
 # objects seldom have them. Divided by the steps, for Adam walks on wherever nothing else pulls. Five times as much
 # shrinks objects.
 TENSION = 0.02
-HALF_SOLID = math.log(math.expm1(math.log(2) / (SURFACE_THICKNESS * DENSITY_SCALE))) - DENSITY_BIAS  # raw density there
+HALF_SOLID = float(raw_density(torch.tensor(0.0)))
 SOFTEST = 0.01  # differences between neighbours of less than this are no surface
 
 
@@ -61,6 +61,7 @@ def fit(
         # Adam makes every voxel's step as long as its neighbour's: what few rays tell a voxel is shared first, or the
         # surface is pitted.
         density.grad = F.avg_pool3d(density.grad, 3, stride=1, padding=1)
+        # What the area asks is not shared: blurred it does harm.
         density.grad += torch.autograd.grad(TENSION / effort.steps * surface_area(density[0], grid), density)[0]
         add_roughness(colour.grad, colour, COLOUR_ROUGHNESS / effort.resolution**3 / 3)
         density.grad.masked_fill_(~is_open, 0)

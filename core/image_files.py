@@ -23,6 +23,7 @@ from .gravity import up_of
 WORKING_SIZE = 1600  # pixels on the longer side that are kept
 LEAST_SIZE = 32  # pixels on the shorter side that a photo must have
 MOST_PIXELS = 200_000_000
+ASPECT_TOLERANCE = 0.01  # logarithm of the ratio
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")  # in JPEG, HEIC and TIFF further frames are previews and depth maps
 UNKNOWN_TO_BLENDER = ("HEIF", "AVIF")
 COPY_SIZE = 2048  # pixels on the longer side of a copy, which travels inside the .blend
@@ -109,6 +110,13 @@ def copy_for_blender(path: Path) -> bytes | None:
         file = io.BytesIO()
         upright.save(file, "JPEG", quality=92)
         return file.getvalue()
+
+
+def same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two (width, height) have the same aspect ratio, but for the rounding to whole pixels."""
+    ratio = first[0] * second[1] / (first[1] * second[0])
+    rounding = 0.5 / min(*first, *second)
+    return abs(math.log(ratio)) <= ASPECT_TOLERANCE + rounding
 
 
 @contextlib.contextmanager

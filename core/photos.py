@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from .cameras import DEFAULT_FOV, Intrinsics, KnownCamera, load_known_cameras
-from .cutouts import BACKGROUNDS, cut_out, same_shape
+from .cutouts import BACKGROUNDS, cut_out
 from .errors import InputError
-from .image_files import ImageContent, read_image
+from .image_files import ImageContent, read_image, same_shape
 from .views import Photo, canonical_view
 
 MOST_PHOTOS = 8  # that a run works with

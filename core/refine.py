@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from .fit import Effort, fit
 from .model import Field
-from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, SURFACE_THICKNESS
+from .model.nerf import SURFACE_THICKNESS
 from .observations import Observations, look_up, project
-from .voxels import Grid, GridDecoder
+from .voxels import Grid, GridDecoder, raw_density
 
 SOLID = 4.0  # log odds of a voxel that is surely matter
 EMPTY = -2.0  # log odds of matter below which a carved voxel stays outside
@@ -38,7 +38,7 @@ def refine_field(
     grid = hull_grid(seen, field.half_extent, effort.resolution)
     values = carve(field, seen, grid)
     if effort.steps:
-        is_open = values[0] > _raw_density(torch.tensor(EMPTY))
+        is_open = values[0] > raw_density(torch.tensor(EMPTY))
         values = mended(fit(values, is_open, grid, seen, effort, seed, progress), values, grid)
     progress(1.0)
     return Field(GridDecoder(grid, field.half_extent), values)  # type: ignore[arg-type]
@@ -91,8 +91,8 @@ def carve(field: Field, seen: Observations, grid: Grid) -> Tensor:
         in_front = ((surface - depth) / scale - 1).clamp(0, 4) * seen.trust[:, None]
         odds = odds - torch.where(distance > 0, in_front, 0.0).sum(0)
     values = torch.zeros(4, len(raw))
-    values[0] = _raw_density(torch.tensor(OUTSIDE))
-    values[0, matter] = _raw_density(odds.clamp(OUTSIDE, SOLID))
+    values[0] = raw_density(torch.tensor(OUTSIDE))
+    values[0, matter] = raw_density(odds.clamp(OUTSIDE, SOLID))
     colours = seen_colours(points, position, seen, distance, colour)
     values[1:, matter] = torch.logit(colours.clamp(0.02, 0.98)).T
     return values.view(4, *grid.shape)
@@ -123,10 +123,3 @@ def seen_colours(points: Tensor, position: Tensor, seen: Observations, distance:
     total = weights.sum(0)[:, None]
     own = (weights[..., None] * sampled).sum(0)
     return torch.where(total > 1e-3, own / total.clamp(min=1e-3), colour)
-
-
-def _raw_density(logit: Tensor) -> Tensor:
-    """The raw density whose opacity over SURFACE_THICKNESS has this logit."""
-    absorbed = F.softplus(logit)  # −log(1 − opacity)
-    softplus = (absorbed / (SURFACE_THICKNESS * DENSITY_SCALE)).clamp(min=1e-4)
-    return torch.log(torch.expm1(softplus)) - DENSITY_BIAS

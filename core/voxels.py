@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .model.nerf import DENSITY_BIAS, DENSITY_SCALE
+from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, SURFACE_THICKNESS
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,10 @@ class GridDecoder:
         out = sampled[:, :, 0, 0].transpose(1, 2)  # (B, N, 4)
         inside = (unit.abs().amax(-1) <= 1).float()
         return DENSITY_SCALE * F.softplus(out[..., 0] + DENSITY_BIAS) * inside, torch.sigmoid(out[..., 1:])
+
+
+def raw_density(logit: Tensor) -> Tensor:
+    """The raw density whose opacity over SURFACE_THICKNESS has this logit."""
+    absorbed = F.softplus(logit)  # −log(1 − opacity)
+    softplus = (absorbed / (SURFACE_THICKNESS * DENSITY_SCALE)).clamp(min=1e-4)
+    return torch.log(torch.expm1(softplus)) - DENSITY_BIAS
