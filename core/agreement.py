@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from .colours import comparable
 from .information import Terms
+from .passage import Inside, Passage, passage
 from .silhouettes import signed_distances
 from .verticals import Verticals, likeliest, told, unusual
 from .views import View
@@ -42,6 +43,8 @@ COVER, APPEARANCE, HABIT = 200.0, 6.0, 1.0  # how much each term counts
 ASIDE, CLOSER = 0.5, 0.3  # spread of the centre across a view, and of the log of its distance
 OUTLINE = 1.5  # pixels from the mask's edge
 CELLS = 64  # along the side of the map of a view's front
+MARGIN = 0.01  # how much less deep the ends of a passage are than its middle, where it is narrow
+SLOPE_STEP = 0.02  # over which slopes along rays are measured
 NOWHERE = 50.0
 
 
@@ -66,12 +69,17 @@ class Scene:
 class Surface:
     """Where the pixels' rays meet the object, how the photos are exposed, and which way is up."""
 
-    offsets: Tensor  # (S, N, 1 + M) depths less the centre's, the best covered first, then the likeliest
+    passage: Passage
+    shares: Tensor  # (S, N, 1 + M) of the way through the hull, the best covered first, then the likeliest
     usual: Tensor  # (S, N, M) log of how likely those are by the hull alone
     met: Tensor  # (S, N) whether the ray meets the hull
     seen: Tensor  # (T, S, N, M) how likely each view sees them
     exposure: Tensor  # (V, 3) of each photo
     vertical: Tensor  # (3,) in the world
+
+    def places(self, scene: Scene, poses: Tensor) -> Tensor:
+        """(S, N, 1 + M) depths less the centre's at which these cameras (V, 4, 4) have the surface."""
+        return self.passage.places(_inside_of(scene, poses), self.shares)
 
 
 def prepare(views: Sequence[View], *, pixels: int, depths: int, uneven: bool = False) -> Scene:
@@ -153,7 +161,8 @@ def _nearest(mask: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 @torch.no_grad()
 def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
     """The score of a set of cameras (V, 4, 4), higher is better, and where their pixels meet the object."""
-    samples, covered, deepest = _samples(scene, poses)
+    samples = _samples(scene, poses)
+    covered, deepest = samples.inside.max(-1, keepdim=True)
     chance = (samples.usual + _alike(scene, samples.difference, samples.seen, ROUGH)).softmax(-1)
     samples = replace(samples, seen=_seen(scene, poses, samples, chance))
     exposure = _exposure(samples, chance) if scene.uneven else torch.zeros(len(poses), 3)
@@ -161,8 +170,11 @@ def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
     vertical = likeliest(scene.verticals, poses[:, :3, :3])
     terms = _terms(scene, poses, covered, joint.logsumexp(-1) * samples.met, vertical)
     likely = joint.topk(min(SURFACES, joint.shape[-1]), dim=-1).indices
+    inside, level = _inside_of(scene, poses), (covered - MARGIN).clamp(max=-2 * SLACK)
+    through = passage(inside, samples.steps, samples.inside, level, SLOPE_STEP)
     surface = Surface(
-        offsets=torch.gather(samples.steps, 2, torch.cat([deepest, likely], -1)),
+        passage=through,
+        shares=through.shares(inside, torch.gather(samples.steps, 2, torch.cat([deepest, likely], -1))),
         usual=torch.gather(samples.usual, 2, likely),
         met=samples.met,
         seen=torch.gather(samples.seen, 3, likely[None].expand(len(poses), -1, -1, -1)),
@@ -179,18 +191,17 @@ class _Samples:
     steps: Tensor  # (S, N, K) depths less the centre's
     position: Tensor  # (T, S, N, K, 2) in the other views
     depth: Tensor  # (T, S, N, K) there
+    inside: Tensor  # (S, N, K) how deep in the hull
     difference: Tensor  # (T, 3, S, N, K) of the colours there and the pixel's own
     usual: Tensor  # (S, N, K) log of how likely the surface is there, by the hull alone
     met: Tensor  # (S, N) whether the ray meets the hull
     seen: Tensor  # (T, S, N, K) how likely a view sees the point
 
 
-def _samples(scene: Scene, poses: Tensor) -> tuple[_Samples, Tensor, Tensor]:
-    """The samples, and how deep (S, N, 1) each ray comes to lie inside the hull, and where."""
+def _samples(scene: Scene, poses: Tensor) -> _Samples:
     steps = _around_hull(scene, poses)
     position, depth = _project(scene, poses, steps)
     inside = _inside(scene, position, depth, "nearest")
-    covered, deepest = inside.max(-1, keepdim=True)
     solid = inside > -2 * SLACK
     met = solid.any(-1)
     front = torch.gather(steps, 2, solid.float().argmax(-1, keepdim=True))
@@ -200,7 +211,7 @@ def _samples(scene: Scene, poses: Tensor) -> tuple[_Samples, Tensor, Tensor]:
     usual = torch.where(solid & (offset > -1e-4), -0.5 * (offset / FRONT_WIDTH).square(), -1e4).log_softmax(-1)
     behind = depth - _spread_out(scene, torch.where(met, front[..., 0] + poses[:, 2, 3, None], NOWHERE), position)
     seen = torch.sigmoid(2 - 2 / SEEN_DEPTH * behind) * (behind > -SEEN_DEPTH) * _others(poses)
-    return _Samples(steps, position, depth, _difference(scene, position, "nearest"), usual, met, seen), covered, deepest
+    return _Samples(steps, position, depth, inside, _difference(scene, position, "nearest"), usual, met, seen)
 
 
 def _seen(scene: Scene, poses: Tensor, samples: _Samples, chance: Tensor) -> Tensor:
@@ -263,7 +274,7 @@ def terms_at(scene: Scene, poses: Tensor, surface: Surface) -> list[Terms]:
 
     A pixel's surface may lie at any of its likely places: where the cameras go, another one may come to suit better.
     """
-    position, depth = _project(scene, poses, surface.offsets)
+    position, depth = _project(scene, poses, surface.places(scene, poses))
     covered = _inside(scene, position[:, :, :, :1], depth[..., :1], "bilinear")
     difference = _difference(scene, position[:, :, :, 1:], "bilinear") - _between(surface.exposure)
     joint = surface.usual + _alike(scene, difference, surface.seen)
@@ -310,6 +321,11 @@ def _inside(scene: Scene, position: Tensor, depth: Tensor, mode: str) -> Tensor:
     """(S, N, K) how deep points lie inside all masks, in units of the world."""
     edge = _look_up(scene.distance, position.flatten(1, 2) / 2, mode)[:, 0].view_as(depth)
     return (edge * depth / scene.intrinsics[:, 0, None, None, None]).amin(0)
+
+
+def _inside_of(scene: Scene, poses: Tensor) -> Inside:
+    """How deep points of the rays lie inside all masks under these cameras, as :mod:`.passage` asks."""
+    return lambda offsets: _inside(scene, *_project(scene, poses, offsets), "bilinear")
 
 
 def _difference(scene: Scene, position: Tensor, mode: str) -> Tensor:

@@ -19,9 +19,9 @@ from .information import DIFFERENCE, Terms, directions
 
 CLOSE = 0.006  # half widths of a view by which matches may miss
 MATCH_WEIGHT = 0.012  # in the score
-STEPS, RATE = 16, 0.4  # of a round, between two measurements of the directions; in their units
-LEAP, LEAP_STEPS = 1.0, 8
-RENEWAL = 2  # steps between two looks for the surface
+STEPS, RATE = 24, 0.4  # of a round, between two measurements of the directions; in their units
+LEAP, LEAP_STEPS = 1.0, 12
+RENEWAL = 3  # steps between two looks for the surface
 STIFFNESS = 50.0  # no radian, and no radius of the object, counts less than this squared unit
 
 

@@ -33,22 +33,25 @@ def cameras_around(euler: list[list[float]]) -> np.ndarray:
     return np.array([reference_pose(object_distance(HALF_ANGLE)) @ pose(turn, np.zeros(3)) for turn in turns])
 
 
-def met(world_to_view: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def met(
+    world_to_view: np.ndarray, directions: np.ndarray, half_sides: np.ndarray = HALF_SIDES
+) -> tuple[np.ndarray, np.ndarray]:
     """Where rays (..., 3) of a view first meet the box: points (..., 3), and whether they do (...)."""
     rays = directions @ world_to_view[:3, :3]
     origin = -world_to_view[:3, :3].T @ world_to_view[:3, 3]
-    planes = np.stack([(-HALF_SIDES - origin) / rays, (HALF_SIDES - origin) / rays])
+    planes = np.stack([(-half_sides - origin) / rays, (half_sides - origin) / rays])
     near, far = planes.min(0).max(-1), planes.max(0).min(-1)
     return origin + near[..., None] * rays, near < far
 
 
 def box_view(
-    world_to_view: np.ndarray, size: int, paint: Callable[[np.ndarray], np.ndarray] = smooth
+    world_to_view: np.ndarray, size: int, paint: Callable[[np.ndarray], np.ndarray] = smooth,
+    half_sides: np.ndarray = HALF_SIDES,
 ) -> SimpleNamespace:
     """The box as a canonical camera of so many pixels sees it."""
     intrinsics = canonical_intrinsics(HALF_ANGLE, size)
     v, u = (np.mgrid[:size, :size] + 0.5 - size / 2) / intrinsics.fx
-    points, hit = met(world_to_view, np.stack([u, v, np.ones_like(u)], -1))
+    points, hit = met(world_to_view, np.stack([u, v, np.ones_like(u)], -1), half_sides)
     image = np.concatenate([paint(points), hit[..., None]], -1).astype(np.float32)
     unseen = np.zeros((2 * size, 2 * size), bool)
     return SimpleNamespace(

@@ -9,6 +9,7 @@ from pflrm.core import agreement, bundle, correspondences
 from pflrm.core.information import Terms, directions
 from pflrm.core.natural_gradient import DIFFERENCE, Goal, Pull, climb, explore
 from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively
+from scipy.spatial.transform import Rotation
 
 SIZE = 96
 
@@ -66,6 +67,17 @@ def test_a_climb_never_ends_below_its_start(goal: Goal, true_poses: np.ndarray, 
     further, there = explore(goal, poses, leaps=2, generator=torch.Generator().manual_seed(0))
     assert further >= score
     assert further == pytest.approx(goal.look(there)[0], abs=1e-4)
+
+
+def test_a_climb_finds_the_cameras_of_a_thin_object(true_poses: np.ndarray) -> None:
+    """Its surface moves along with the cameras: held fast on its pixels' rays it would hold them at 5 degrees."""
+    plate = [box_view(matrix, SIZE, half_sides=np.array([0.05, 0.4, 0.75])) for matrix in true_poses]
+    thin, error = Goal(agreement.prepare(plate, pixels=192, depths=28)), []
+    for seed in range(3):
+        _, poses = climb(thin, as_poses(disturbed(true_poses, 6, seed)), rounds=2)
+        difference = poses[1:, :3, :3].double().numpy() @ true_poses[1:, :3, :3].transpose(0, 2, 1)
+        error.append(np.degrees(Rotation.from_matrix(difference).magnitude()))
+    assert np.mean(error) < 2.5
 
 
 def test_leaps_are_the_same_from_the_same_seed(goal: Goal, true_poses: np.ndarray) -> None:
