@@ -28,6 +28,7 @@ MISSING = 3.0
 # shrinks objects.
 TENSION = 0.02
 HALF_SOLID = float(raw_density(torch.tensor(0.0)))
+BESIDE = 0.05  # widths of a view beside a silhouette where rays are still cast: elsewhere there is nothing to fit
 SOFTEST = 0.01  # differences between neighbours of less than this are no surface
 
 
@@ -37,7 +38,7 @@ class Effort:
 
     resolution: int
     steps: int
-    rays: int = 320
+    rays: int = 224
 
 
 def fit(
@@ -54,9 +55,10 @@ def fit(
     optimiser = torch.optim.Adam(
         [{"params": [density], "lr": DENSITY_RATE}, {"params": [colour], "lr": COLOUR_RATE}], fused=True
     )
+    targets = Targets.of(seen)
     near = F.max_pool3d(is_open[None].float(), 3, stride=1, padding=1)[0] > 0
     for step in range(effort.steps):
-        loss = ray_loss(torch.cat([density, colour]), near, grid, seen, effort.rays, generator)
+        loss = ray_loss(torch.cat([density, colour]), near, grid, seen, targets, effort.rays, generator)
         density.grad, colour.grad = torch.autograd.grad(loss, [density, colour])
         # Adam makes every voxel's step as long as its neighbour's: what few rays tell a voxel is shared first, or the
         # surface is pitted.
@@ -72,8 +74,32 @@ def fit(
     return torch.cat([density, colour]).detach()
 
 
+@dataclass(frozen=True)
+class Targets:
+    """The pixels at which rays are cast: of a slender object few of a view's pixels show anything."""
+
+    pixels: Tensor  # (V, S²) indices of all pixels, those on the silhouette and close to it first
+    count: Tensor  # (V,) of these
+    share: Tensor  # (V,) of the view that they are
+
+    @classmethod
+    def of(cls, seen: Observations) -> Targets:
+        margin = seen.mask.shape[-1] // 2
+        close = (seen.distance[:, margin:-margin, margin:-margin] > -BESIDE).flatten(1)
+        count = close.sum(1)
+        return cls(close.int().argsort(dim=1, descending=True, stable=True), count, count / close.shape[1])
+
+    def random(self, rays: int, side: int, generator: torch.Generator) -> Tensor:
+        """(V, rays, 2) positions in [0, 1], in views of ``side`` pixels."""
+        chosen = (torch.rand(len(self.count), rays, generator=generator) * self.count[:, None]).long()
+        pixel = self.pixels.gather(1, chosen)
+        within = torch.rand(*pixel.shape, 2, generator=generator)
+        return (torch.stack([pixel % side, pixel // side], -1) + within) / side
+
+
 def ray_loss(
-    values: Tensor, near: Tensor, grid: Grid, seen: Observations, rays: int, generator: torch.Generator
+    values: Tensor, near: Tensor, grid: Grid, seen: Observations, targets: Targets, rays: int,
+    generator: torch.Generator,
 ) -> Tensor:
     """Photometric and silhouette residuals of random rays, less those of rays that miss the open voxels: they are
     constant. Views that are trusted less count less.
@@ -81,7 +107,7 @@ def ray_loss(
     :param near: (z, y, x) bool, voxels that are open or have open neighbours: elsewhere samples are not asked.
     """
     views, samples = len(seen.rgb), max(grid.shape)  # as dense as the voxels
-    uv = torch.rand(views, rays, 2, generator=generator)
+    uv = targets.random(rays, seen.mask.shape[-1], generator)
     ground = torch.rand(views, rays, 3, generator=generator)  # what white lacks to a random background
     offset = torch.rand(views * rays, 1, generator=generator)
     ahead = (uv - seen.intrinsics[:, None, 2:]) / seen.intrinsics[:, None, :2]
@@ -118,7 +144,7 @@ def ray_loss(
     outline = torch.where(opacity < mask, MISSING, 1.0) * (opacity - mask).square()
     error = (shown - wanted).square().mean(-1) + outline
     known = look_up(seen.known[:, None].float(), position).reshape(-1)[hit]
-    weight = (0.2 + 0.8 * seen.trust[hit // rays]) * known
+    weight = ((0.2 + 0.8 * seen.trust) * targets.share)[hit // rays] * known
     return (weight * error).sum() / (views * rays)
 
 

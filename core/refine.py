@@ -25,7 +25,7 @@ CARVE_WIDTH = 0.02  # softness of a silhouette, in units of a view's width
 # Log odds of matter inside all silhouettes, before the network's field is asked. Of 2, 4 and 6 the last gave the best
 # surfaces on six validation scans with true poses: the present weights' field knows less than the silhouettes do.
 HULL_BIAS = 6.0
-EFFORTS = {"draft": Effort(96, 0), "standard": Effort(128, 100), "best": Effort(160, 300, 512)}
+EFFORTS = {"draft": Effort(96, 0), "standard": Effort(128, 100), "best": Effort(160, 300, 360)}
 PIT = 0.06  # half the width of the pits that are filled after the fit
 COARSE = 48  # points along an axis by which the hull's box is found
 

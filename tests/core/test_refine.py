@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose
-from pflrm.core.fit import HALF_SOLID, surface_area
+from pflrm.core.fit import BESIDE, HALF_SOLID, Targets, surface_area
 from pflrm.core.mesh import extract_mesh
 from pflrm.core.model import Field
 from pflrm.core.observations import Observations, project
@@ -161,6 +161,29 @@ def test_narrow_pits_are_filled_where_silhouettes_left_matter() -> None:
     assert (density[x.hypot(y) < 0.1] < 0).all()
     assert (density[(x - 0.6).abs() < 0.01] < 0).all()
     assert torch.equal(mended(fitted, carved, grid)[1:], fitted[1:])
+
+
+def test_rays_are_cast_where_silhouettes_are() -> None:
+    """At every pixel of a slender object or close to it, and so that their mean is a mean over the whole view."""
+    views, poses = ball_views(2)
+    views[0].image[..., 3] = 0
+    views[0].image[8:-8, SIZE // 2 - 2 : SIZE // 2 + 2, 3] = 1
+    slender = Observations.of(views, poses, np.ones(2), None, None)
+    targets = Targets.of(slender)
+    positions = targets.random(100_000, SIZE, torch.Generator().manual_seed(0))
+    assert positions.min() >= 0
+    assert positions.max() < 1
+    assert distance_inside(2 * positions - 1, slender).min() > -BESIDE - 1.5 / SIZE  # pixels have a width
+    pixels = (positions * SIZE).long()
+    hit = torch.zeros(2, SIZE, SIZE, dtype=torch.bool)
+    for view in range(2):
+        hit[view, pixels[view, :, 1], pixels[view, :, 0]] = True
+    assert hit[slender.mask > 0].all()
+    torch.testing.assert_close(targets.share, hit.flatten(1).float().mean(1))
+    of_object = torch.stack([mask[rows, columns].mean() for mask, (columns, rows) in zip(
+        slender.mask, pixels.permute(0, 2, 1), strict=True
+    )])
+    torch.testing.assert_close(of_object * targets.share, slender.mask.mean((1, 2)), rtol=0.03, atol=0)
 
 
 def test_fitting_recovers_shape_and_colours(seen: Observations) -> None:
