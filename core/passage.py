@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NARROWEST = 0.01  # a way through the hull
-FLATTEST = 0.2  # by how much less than a step a ray comes deeper by it where it grazes the hull
-FARTHEST = 0.2  # that an end is followed
+NARROWEST = 0.01  # the shortest way through the hull
+FLATTEST = 0.2  # the least share of a step by which it is taken to lead deeper: a grazing ray's end would go anywhere
+FARTHEST = 0.2  # how far an end is followed
 
 Inside = Callable[[Tensor], Tensor]
 
