@@ -54,6 +54,7 @@ def test_the_search_starts_a_run_and_cancels_it(window: Window, tmp_path):
     window.wait_for(f"{steps.STATE}.run is not None")
     search(window, "Cancel Run")
     window.wait_for(f"{steps.STATE}.run is None")
+    assert "Traceback" not in window.log()
 
 
 @pytest.mark.timeout(300)
