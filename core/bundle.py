@@ -113,6 +113,13 @@ def moved(poses: Tensor, move: Tensor) -> Tensor:
     return torch.cat([poses[:1].expand(len(move), -1, -1, -1), others], 1)
 
 
+def slope_of_move(poses: Tensor, slope: Tensor) -> Tensor:
+    """(6 (V - 1),) how a function whose slope along poses (V, 4, 4) is ``slope`` (V, 4, 4) changes with small moves."""
+    turning = (slope[1:, :3, :3] @ poses[1:, :3, :3].transpose(1, 2)).flatten(1)
+    turn = turning[:, [7, 2, 3]] - turning[:, [5, 6, 1]]  # what an antisymmetric matrix has of it
+    return torch.cat([turn.flatten(), slope[1:, :3, 3].flatten()])
+
+
 def misfit(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> tuple[Tensor, Tensor]:
     """How far each match of sets of cameras (B, V, 4, 4) is missed, in half widths of a view (B, N, 2), and each
     corner's depth less its expected one, in units of its spread (B, T), both at the corners' best depths."""
@@ -172,12 +179,11 @@ def share(matches: Matches, views: int, enough: float) -> Tensor:
     return 1 / (1 + torch.bincount(pair, minlength=1)[pair] / enough)
 
 
-def _residuals(bundle: Bundle, poses: Tensor, matches: Matches, touching: Tensor, width: float) -> list[_Residuals]:
+def _residuals(bundle: Bundle, poses: Tensor, matches: Matches, touching: np.ndarray, width: float) -> list[_Residuals]:
     parts = [*_habits(bundle, poses)]
-    inside = outlines.depth_inside(
-        bundle.outlines, _sets(poses), touching.expand(len(poses), -1, -1, -1), "bilinear"
-    ).flatten(1)
-    miss = (-inside - outlines.SLACK).clamp(min=0) / OUTLINE_WIDTH
+    points = touching.repeat(len(poses), 0)
+    inside = torch.from_numpy(outlines.depth_inside(bundle.outlines, _sets(poses), points)).flatten(1)
+    miss = (-inside - float(outlines.SLACK)).clamp(min=0) / OUTLINE_WIDTH
     parts.append(_Residuals(miss[..., None], torch.ones(miss.shape[1])))
     if len(matches):
         missed, behind = misfit(bundle, poses, matches, width)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,11 +48,25 @@ class CameraSets:
         """The same cameras, without gradients."""
         return CameraSets(self.rotation.detach(), self.centre.detach(), self.zoom.detach())
 
-    def foreshortening(self) -> Tensor:
-        """(B, 3, 3) factors of a relative rotation's entries that make it one between such positions."""
-        one = torch.ones_like(self.zoom)
-        depth = torch.stack([one, one, self.zoom], -1)
-        return depth[:, None] / depth[:, :, None]
+    def true_centre(self) -> Tensor:
+        """(B, V, 3) with the depth as it is."""
+        return torch.cat([self.centre[..., :2], self.centre[..., 2:] * self.zoom[:, None, None]], -1)
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rotations, true centres and zooms, for compiled functions."""
+        parts = (self.rotation, self.true_centre(), self.zoom)
+        rotation, centre, zoom = (part.detach().contiguous().numpy() for part in parts)
+        return rotation, centre, zoom
+
+    def with_slopes(self, slopes: Sequence[np.ndarray]) -> Tensor:
+        """(B,) zeros that change with the cameras as a function does whose slopes along ``arrays`` are these."""
+        parts = (self.rotation, self.true_centre(), self.zoom[:, None])
+        changes = ((part - part.detach()).flatten(1) for part in parts)
+        moving = [
+            (torch.from_numpy(slope).flatten(1) if slope.ndim > 1 else torch.from_numpy(slope)[:, None]) * change
+            for slope, change in zip(slopes, changes, strict=True)
+        ]
+        return torch.cat(moving, 1).sum(1)
 
 
 def joined(parts: Sequence[CameraSets]) -> CameraSets:

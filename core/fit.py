@@ -9,27 +9,27 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .model.nerf import DENSITY_BIAS, DENSITY_SCALE, box_interval
+from .jit import f32
+from .model.nerf import box_interval
 from .observations import Observations, look_up
+from .ray_marching import Rays, residual
+from .smoothness import add_area, add_roughness, blurred
 from .voxels import Grid, raw_density
 
 COLOUR_RATE = 0.1
 DENSITY_RATE = 0.4
 COLOUR_ROUGHNESS = 3e-3
-# How much more it costs to leave a mask empty than to stand out of it: one wrong camera can only take matter away
-# from what the others show.
-MISSING = 3.0
 # What a unit of surface costs beside the residuals. Silhouettes leave corners and bumps that no photo contradicts;
 # objects seldom have them. Divided by the steps, for Adam walks on wherever nothing else pulls. Five times as much
 # shrinks objects.
 TENSION = 0.02
 HALF_SOLID = float(raw_density(torch.tensor(0.0)))
 BESIDE = 0.05  # widths of a view beside a silhouette where rays are still cast: elsewhere there is nothing to fit
-SOFTEST = 0.01  # differences between neighbours of less than this are no surface
 
 
 @dataclass(frozen=True)
@@ -51,27 +51,32 @@ def fit(
         there and raise floaters.
     """
     generator = torch.Generator().manual_seed(seed)
-    density, colour = values[:1].clone().requires_grad_(), values[1:].clone().requires_grad_()
+    density, colour = values[0].clone(), values[1:].permute(1, 2, 3, 0).contiguous()
     optimiser = torch.optim.Adam(
         [{"params": [density], "lr": DENSITY_RATE}, {"params": [colour], "lr": COLOUR_RATE}], fused=True
     )
     targets = Targets.of(seen)
-    near = F.max_pool3d(is_open[None].float(), 3, stride=1, padding=1)[0] > 0
+    near = (F.max_pool3d(is_open[None].float(), 3, stride=1, padding=1)[0] > 0).numpy()
+    spacing = f32(2 * float(grid.half[0]) / (grid.shape[2] - 1))
     for step in range(effort.steps):
-        loss = ray_loss(torch.cat([density, colour]), near, grid, seen, targets, effort.rays, generator)
-        density.grad, colour.grad = torch.autograd.grad(loss, [density, colour])
+        by_density, by_colour = np.zeros(density.shape, np.float32), np.zeros(colour.shape, np.float32)
+        rays = targets.rays(grid, seen, effort.rays, generator)
+        residual(density.numpy(), colour.numpy(), near, grid.half.numpy(), rays, max(grid.shape), by_density, by_colour)
         # Adam makes every voxel's step as long as its neighbour's: what few rays tell a voxel is shared first, or the
         # surface is pitted.
-        density.grad = F.avg_pool3d(density.grad, 3, stride=1, padding=1)
+        density.grad = torch.from_numpy(blurred(by_density))
         # What the area asks is not shared: blurred it does harm.
-        density.grad += torch.autograd.grad(TENSION / effort.steps * surface_area(density[0], grid), density)[0]
-        add_roughness(colour.grad, colour, COLOUR_ROUGHNESS / effort.resolution**3 / 3)
+        solid, by_solid = torch.sigmoid(density - HALF_SOLID), torch.zeros_like(density)
+        add_area(solid.numpy(), spacing, f32(TENSION / effort.steps), by_solid.numpy())
+        density.grad += by_solid * solid * (1 - solid)
         density.grad.masked_fill_(~is_open, 0)
+        add_roughness(colour.numpy(), f32(COLOUR_ROUGHNESS / effort.resolution**3 / 3), by_colour)
+        colour.grad = torch.from_numpy(by_colour)
         for group, rate in zip(optimiser.param_groups, (DENSITY_RATE, COLOUR_RATE), strict=True):
             group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * step / effort.steps))
         optimiser.step()
         progress(step / effort.steps)
-    return torch.cat([density, colour]).detach()
+    return torch.cat([density[None], colour.permute(3, 0, 1, 2)])
 
 
 @dataclass(frozen=True)
@@ -96,72 +101,25 @@ class Targets:
         within = torch.rand(*pixel.shape, 2, generator=generator)
         return (torch.stack([pixel % side, pixel // side], -1) + within) / side
 
-
-def ray_loss(
-    values: Tensor, near: Tensor, grid: Grid, seen: Observations, targets: Targets, rays: int,
-    generator: torch.Generator,
-) -> Tensor:
-    """Photometric and silhouette residuals of random rays, less those of rays that miss the open voxels: they are
-    constant. Views that are trusted less count less.
-
-    :param near: (z, y, x) bool, voxels that are open or have open neighbours: elsewhere samples are not asked.
-    """
-    views, samples = len(seen.rgb), max(grid.shape)  # as dense as the voxels
-    uv = targets.random(rays, seen.mask.shape[-1], generator)
-    ground = torch.rand(views, rays, 3, generator=generator)  # what white lacks to a random background
-    offset = torch.rand(views * rays, 1, generator=generator)
-    ahead = (uv - seen.intrinsics[:, None, 2:]) / seen.intrinsics[:, None, :2]
-    rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
-    directions = torch.cat([ahead, torch.ones_like(ahead[..., :1])], -1) @ rotation  # (V, M, 3)
-    origins = -(rotation.transpose(1, 2) @ translation).transpose(1, 2) - grid.middle
-    begin, end = box_interval(origins, directions, grid.half)
-    interval = ((end - begin) / samples).view(-1, 1)
-    t = begin.view(-1, 1) + interval * (torch.arange(samples) + offset)  # (VM, K)
-    origins, directions = origins.expand_as(directions).reshape(-1, 3), directions.reshape(-1, 3)
-    unit = (origins[:, None] + t[..., None] * directions[:, None]) / grid.half  # (VM, K, 3)
-    size = torch.tensor(grid.shape).flip(0)
-    index = ((unit + 1) * (0.5 * (size - 1))).round_().long().clamp_(min=0)
-    index = torch.minimum(index, size - 1)
-    asked = near[index[..., 2], index[..., 1], index[..., 0]] & (interval > 0)
-    hit = asked.any(-1).nonzero()[:, 0]
-    asked = asked[hit]
-    place = asked.view(-1).nonzero()[:, 0]
-    ray = place // samples
-    sampled = F.grid_sample(values[None], unit[hit][asked][None, None, None], align_corners=True)[0, :, 0, 0]  # (4, N)
-    length = (interval[hit] * directions[hit].norm(dim=-1, keepdim=True))[ray, 0]
-    density = DENSITY_SCALE * F.softplus(sampled[0] + DENSITY_BIAS)
-    absorbed = torch.zeros(asked.numel()).index_copy(0, place, density * length).view(asked.shape)
-    before = torch.exp(-torch.cumsum(absorbed, -1) + absorbed)  # transmittance in front of each sample
-    weights = before * (1 - torch.exp(-absorbed))
-    opacity = weights.sum(-1)
-    colour = torch.sigmoid(sampled[1:]).T * weights.view(-1)[place][:, None]
-    # Before one fixed background a half transparent surface of a wrong colour would pass: change it for every ray.
-    back = 1 - ground.view(-1, 3)[hit]
-    shown = torch.zeros(len(hit), 3).index_add(0, ray, colour) + (1 - opacity)[:, None] * back
-    position = 2 * uv - 1
-    mask = look_up(seen.mask[:, None], position).reshape(-1)[hit]
-    wanted = look_up(seen.rgb, position).transpose(1, 2).reshape(-1, 3)[hit] - (1 - mask)[:, None] * (1 - back)
-    outline = torch.where(opacity < mask, MISSING, 1.0) * (opacity - mask).square()
-    error = (shown - wanted).square().mean(-1) + outline
-    known = look_up(seen.known[:, None].float(), position).reshape(-1)[hit]
-    weight = ((0.2 + 0.8 * seen.trust) * targets.share)[hit // rays] * known
-    return (weight * error).sum() / (views * rays)
-
-
-def surface_area(density: Tensor, grid: Grid) -> Tensor:
-    """Area of the surface that raw densities (z, y, x) make, in the world's units: the total variation of what is solid
-    (Rudin, Osher and Fatemi, 1992)."""
-    solid = torch.sigmoid(density - HALF_SOLID)
-    corner = solid[:-1, :-1, :-1]
-    across = torch.stack([solid[1:, :-1, :-1], solid[:-1, 1:, :-1], solid[:-1, :-1, 1:]]) - corner
-    variation = (across.square().sum(0) + SOFTEST**2).sqrt() - SOFTEST
-    step = 2 * float(grid.half[0]) / (grid.shape[2] - 1)
-    return step**2 * variation.sum()
-
-
-def add_roughness(gradient: Tensor, values: Tensor, weight: float) -> None:
-    """Add the gradient of the weighted sum of squared differences between neighbouring voxels (C, z, y, x)."""
-    for axis in (1, 2, 3):
-        pull = 2 * weight * values.detach().diff(dim=axis)
-        gradient.narrow(axis, 1, pull.shape[axis]).add_(pull)
-        gradient.narrow(axis, 0, pull.shape[axis]).sub_(pull)
+    def rays(self, grid: Grid, seen: Observations, count: int, generator: torch.Generator) -> Rays:
+        """Random rays, ``count`` of each view, weighted so that their sum is a mean over pixels; views that are trusted
+        less count less."""
+        views, samples = len(seen.rgb), max(grid.shape)  # as dense as the voxels
+        uv = self.random(count, seen.mask.shape[-1], generator)
+        ground = torch.rand(views, count, 3, generator=generator)  # what white lacks to a random background
+        offset = torch.rand(views * count, 1, generator=generator)
+        ahead = (uv - seen.intrinsics[:, None, 2:]) / seen.intrinsics[:, None, :2]
+        rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
+        directions = torch.cat([ahead, torch.ones_like(ahead[..., :1])], -1) @ rotation  # (V, M, 3)
+        origins = -(rotation.transpose(1, 2) @ translation).transpose(1, 2) - grid.middle
+        begin, end = box_interval(origins, directions, grid.half)
+        position = 2 * uv - 1
+        mask = look_up(seen.mask[:, None], position)[:, 0]
+        known = look_up(seen.known[:, None].float(), position)[:, 0]
+        wanted = look_up(seen.rgb, position).transpose(1, 2) - (1 - mask)[..., None] * ground
+        trust = (0.2 + 0.8 * seen.trust) * self.share / (views * count)
+        parts = (
+            origins.expand_as(directions), directions, begin, (end - begin) / samples, offset, 1 - ground, wanted, mask,
+            trust[:, None] * known,
+        )
+        return Rays(*(part.reshape(views * count, *part.shape[2:]).contiguous().numpy() for part in parts))

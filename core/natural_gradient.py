@@ -20,8 +20,10 @@ from .information import DIFFERENCE, Terms, directions
 CLOSE = 0.006  # half widths of a view by which matches may miss
 MATCH_WEIGHT = 0.012  # in the score
 STEPS, RATE = 24, 0.4  # of a round, between two measurements of the directions; in their units
+MOMENTUM, MEMORY = 0.8, 0.95  # Adam's
 LEAP, LEAP_STEPS = 1.0, 12
 RENEWAL = 3  # steps between two looks for the surface
+HOPE = 24.0  # of a leap that is this far below, over the square of its steps, hardly one in fifty gets up again
 STIFFNESS = 50.0  # no radian, and no radius of the object, counts less than this squared unit
 
 
@@ -54,10 +56,13 @@ class Goal:
         """What matches add to the score."""
         return float(self.pull.terms(poses).total()) if self.pull else 0.0
 
-    def score_at(self, poses: Tensor, surface: Surface) -> Tensor:
-        """The score on a surface found before, differentiable in the poses."""
+    def slope_at(self, poses: Tensor, surface: Surface) -> Tensor:
+        """(P,) how the score on a surface found before changes with small moves of the cameras (``bundle.moved``)."""
+        poses = poses.detach().requires_grad_()
         score = agreement.score_at(self.scene, poses, surface)
-        return score + self.pull.terms(poses).total() if self.pull else score
+        if self.pull:
+            score = score + self.pull.terms(poses).total()
+        return bundle.slope_of_move(poses.detach(), torch.autograd.grad(score, poses)[0])
 
     def terms_at(self, poses: Tensor, surface: Surface) -> list[Terms]:
         """What the score is the sum of, but for how usual the object's place before the cameras is."""
@@ -82,34 +87,35 @@ def explore(goal: Goal, poses: Tensor, *, leaps: int, generator: torch.Generator
     ways = _measured(goal, poses)
     for _ in range(leaps):
         leap = LEAP * torch.randn(len(ways), generator=generator)
-        score, there = _ascent(goal, poses, ways, LEAP_STEPS, leap)
+        score, there = _ascent(goal, _moved(poses, ways @ leap), ways, LEAP_STEPS, wanted=best)
         if score > best:
             best, poses, ways = score, there, _measured(goal, there)
     return best, poses
 
 
-def _ascent(
-    goal: Goal, poses: Tensor, ways: Tensor, steps: int, start: Tensor | None = None
-) -> tuple[float, Tensor]:
-    """The best cameras met by Adam in units of the directions ``ways`` (P, P), from ``start`` (P,) of them on."""
-    move = torch.zeros(len(ways)) if start is None else start.clone()
-    move.requires_grad_()
-    optimiser = torch.optim.Adam([move], lr=RATE, betas=(0.8, 0.95))
-    best, kept = -np.inf, poses
+def _ascent(goal: Goal, there: Tensor, ways: Tensor, steps: int, wanted: float = -np.inf) -> tuple[float, Tensor]:
+    """The best cameras met by Adam in units of the directions ``ways`` (P, P), from cameras (V, 4, 4) on. It gives up
+    where it has no hope to come to the ``wanted`` score."""
+    mean, square = torch.zeros(len(ways)), torch.zeros(len(ways))
+    best, kept = -np.inf, there
     for step in range(steps + 1):
-        there = bundle.moved(poses, (ways @ move)[None])[0]
         if step % RENEWAL == 0 or step == steps:
-            score, surface = goal.look(there.detach())
+            score, surface = goal.look(there)
             if score > best:
-                best, kept = score, there.detach()
-        if step == steps:
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = RATE * (1.05 - step / steps)
-        optimiser.zero_grad()
-        (-goal.score_at(there, surface)).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+                best, kept = score, there
+            if step == steps or (step and best < wanted - HOPE / step**2):
+                break
+        slope = ways.T @ goal.slope_at(there, surface)
+        mean.lerp_(slope, 1 - MOMENTUM)
+        square.lerp_(slope.square(), 1 - MEMORY)
+        spread = (square / (1 - MEMORY ** (step + 1))).sqrt() + 1e-8
+        rate = RATE * (1.05 - step / steps) / (1 - MOMENTUM ** (step + 1))
+        there = _moved(there, ways @ (rate * mean / spread))
     return best, kept
+
+
+def _moved(poses: Tensor, move: Tensor) -> Tensor:
+    return bundle.moved(poses, move[None])[0]
 
 
 @torch.no_grad()

@@ -15,14 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import hull
 from .camera_sets import CameraSets
 from .information import Terms
-from .silhouettes import DEPTH_RANGE, signed_distances
+from .outline_rays import SLACK, WIDTH, Lines, deepest, margins
+from .silhouettes import signed_distances
 from .views import View
-
-SLACK = 0.006  # half widths by which a point may miss a mask: masks are not better than that
-WIDTH = 0.023  # a miss beyond the slack that counts half; far ones are faults of a mask
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,7 @@ class Outlines:
     """V views: N rays through their outlines, and how far from each mask's edge a position is."""
 
     detail: Detail
-    focal: Tensor  # (V,) in half widths
-    rays: Tensor  # (V, N, 3) at depth 1
-    signed_distance: Tensor  # (V, 1, 2S, 2S) in half widths, positive inside; covers [-2, 2]
+    lines: Lines
 
 
 def prepare(views: Sequence[View], focal: Tensor, detail: Detail) -> Outlines:
@@ -54,8 +49,10 @@ def prepare(views: Sequence[View], focal: Tensor, detail: Detail) -> Outlines:
     points = torch.from_numpy(np.stack([
         _spread(mask, view.unseen, detail.points) for mask, view in zip(masks, views, strict=True)
     ]))
-    rays = torch.cat([points / focal[:, None, None], torch.ones(*points.shape[:2], 1)], 2)
-    return Outlines(detail, focal, rays, signed_distances(masks, views)[:, None])
+    middle = np.full((len(focal), 2), 0.5, np.float32)
+    intrinsics = np.column_stack([focal.numpy()[:, None].repeat(2, 1) / 2, middle])
+    rays = (points / focal[:, None, None]).numpy()
+    return Outlines(detail, Lines(intrinsics, signed_distances(masks, views).numpy(), rays))
 
 
 def _solid(alpha: np.ndarray) -> np.ndarray:
@@ -86,38 +83,31 @@ class OutlineObjective:
     weight: float
 
     @torch.no_grad()
-    def look(self, sets: CameraSets) -> tuple[Tensor, Tensor]:
+    def look(self, sets: CameraSets) -> tuple[Tensor, np.ndarray]:
         points = touching(self.outlines, sets)
-        return self.value(sets, points), points
+        return self.terms(sets, points)[0].total(), points
 
-    def value(self, sets: CameraSets, points: Tensor) -> Tensor:
-        return self.terms(sets, points)[0].total()
+    def value(self, sets: CameraSets, points: np.ndarray) -> Tensor:
+        inside, *slopes = margins(self.outlines.lines, *sets.arrays(), points, self._weight(points), True)
+        return self._terms(inside).total() + sets.with_slopes(slopes)
 
-    def terms(self, sets: CameraSets, points: Tensor) -> list[Terms]:
-        inside = depth_inside(self.outlines, sets, points, "bilinear")
-        miss = (-inside - SLACK).clamp(min=0).flatten(1)
-        return [Terms(-miss / (miss + WIDTH), self.weight / miss.shape[1])]
+    def terms(self, sets: CameraSets, points: np.ndarray) -> list[Terms]:
+        return [self._terms(depth_inside(self.outlines, sets, points))]
 
+    def _terms(self, inside: np.ndarray) -> Terms:
+        miss = (-torch.from_numpy(inside) - float(SLACK)).clamp(min=0).flatten(1)
+        return Terms(-miss / (miss + float(WIDTH)), self._weight(inside))
 
-def touching(outlines: Outlines, sets: CameraSets) -> Tensor:
-    """(B, V, N, 1) where each ray is deepest inside all masks, before or behind the object's centre."""
-    step = 2 * DEPTH_RANGE / outlines.detail.depths
-    steps = (torch.arange(outlines.detail.depths) + 0.5) * step - DEPTH_RANGE
-    offset = steps.expand(*sets.centre.shape[:2], outlines.rays.shape[1], -1)
-    best = _deepest(outlines, sets, offset, "nearest")
-    for count in outlines.detail.finer:
-        best = _deepest(outlines, sets, best + torch.linspace(-step, step, count), "bilinear")
-        step = 2 * step / (count - 1)
-    return best
+    def _weight(self, points: np.ndarray) -> float:
+        return self.weight / points[0].size
 
 
-def _deepest(outlines: Outlines, sets: CameraSets, offset: Tensor, mode: str) -> Tensor:
-    inside = depth_inside(outlines, sets, offset, mode)
-    return torch.gather(offset, 3, inside.argmax(-1, keepdim=True))
+def touching(outlines: Outlines, sets: CameraSets) -> np.ndarray:
+    """(B, V, N) where each ray is deepest inside the other masks, before or behind the object's centre."""
+    detail = outlines.detail
+    return deepest(outlines.lines, *sets.arrays(), detail.depths, np.array(detail.finer))
 
 
-def depth_inside(outlines: Outlines, sets: CameraSets, offset: Tensor, mode: str) -> Tensor:
-    """(B, V, N, K) how far inside all masks points lie, in half widths, at offsets (B, V, N, K) from the centre."""
-    depth = sets.centre[:, :, 2, None, None] + offset / sets.zoom[:, None, None, None]
-    positions, _ = hull.project(outlines.focal, outlines.rays, sets, depth)
-    return hull.sample(outlines.signed_distance, positions / 2, mode)[:, 0].amin(0)
+def depth_inside(outlines: Outlines, sets: CameraSets, points: np.ndarray) -> np.ndarray:
+    """(B, V, N) how far inside the other masks points lie, in half widths, at offsets (B, V, N) from the centre."""
+    return margins(outlines.lines, *sets.arrays(), points, 0.0, False)[0]

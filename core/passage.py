@@ -3,64 +3,50 @@
 The hull moves with the cameras, and the surface with it. Places that are held fast on their rays slide out of a thin
 object as soon as a camera turns, so that every change of the cameras seems to be for the worse. Hence places are told
 as shares of the way through the hull, whose ends are followed to the first order.
-
-``inside`` stands for a function of the cameras: how deep (..., K) points at offsets (..., K) on rays (...) lie inside
-all masks, interpolated between pixels.
 """
 
-from __future__ import annotations
+import math
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from .jit import device, f32
 
-import torch
-from torch import Tensor
-
-NARROWEST = 0.01  # the shortest way through the hull
-FLATTEST = 0.2  # the least share of a step by which it is taken to lead deeper: a grazing ray's end would go anywhere
-FARTHEST = 0.2  # how far an end is followed
-
-Inside = Callable[[Tensor], Tensor]
+NARROWEST = f32(0.01)  # the shortest way through the hull
+FLATTEST = f32(0.2)  # the least share of a step by which it is taken to lead deeper: a grazing ray's end would go
+# anywhere
+FARTHEST = f32(0.2)  # how far an end is followed
 
 
-@dataclass(frozen=True)
-class Passage:
-    """The stretch of each ray that lies inside the hull, or comes nearest to it."""
+@device
+def crossing(steps, depth, level, ahead):
+    """The offset at which a ray enters the hull, or leaves it where not ``ahead``, between samples.
 
-    ends: Tensor  # (..., 2) where rays enter and leave, nearly
-    level: Tensor  # (..., 1) how deep inside the ends are
-    slope: Tensor  # (..., 2) by how much deeper a step along the ray leads there
-
-    def now(self, inside: Inside) -> tuple[Tensor, Tensor]:
-        """Where rays enter under the cameras of ``inside``, and how far (..., 1) it is from there to the other end."""
-        ends = self.ends - ((inside(self.ends) - self.level) / self.slope).clamp(-FARTHEST, FARTHEST)
-        enters, leaves = ends.split(1, -1)
-        return enters, (leaves - enters).clamp(min=NARROWEST)
-
-    def shares(self, inside: Inside, places: Tensor) -> Tensor:
-        """(..., K) of the way through the hull at which places (..., K) lie."""
-        enters, way = self.now(inside)
-        return (places - enters) / way
-
-    def places(self, inside: Inside, shares: Tensor) -> Tensor:
-        """(..., K) offsets at these shares of the way."""
-        enters, way = self.now(inside)
-        return enters + shares * way
-
-
-def passage(inside: Inside, steps: Tensor, depth: Tensor, level: Tensor, step: float) -> Passage:
-    """Where rays are inside, from samples of them.
-
-    :param steps: (..., K) offsets, and ``depth`` (..., K) how deep these points are inside.
-    :param level: (..., 1) how deep inside the ends are; not more than the deepest sample.
-    :param step: over which slopes are measured.
+    :param steps: (K,) offsets, and ``depth`` (K,) how deep these points are inside.
+    :param level: how deep inside the ends are; not more than the deepest sample.
     """
-    within, last = (depth >= level).int(), depth.shape[-1] - 1
-    inner = torch.cat([within.argmax(-1, keepdim=True), last - within.flip(-1).argmax(-1, keepdim=True)], -1)
-    outer = (inner + torch.tensor([-1, 1])).clamp(0, last)
-    deep, shallow = depth.gather(-1, inner), depth.gather(-1, outer)
-    share = ((deep - level) / (deep - shallow).clamp(min=1e-6)).clamp(0, 1)
-    ends = steps.gather(-1, inner).lerp(steps.gather(-1, outer), share)
-    way = torch.tensor([1.0, -1.0])
-    here, outside = inside(torch.cat([ends, ends - step * way], -1)).split(2, -1)  # within, a tip may be close
-    return Passage(ends, level, way * ((here - outside) / step).clamp(min=FLATTEST))
+    last = len(steps) - 1
+    index, onwards = (0, 1) if ahead else (last, -1)
+    while depth[index] < level and 0 <= index + onwards <= last:
+        index += onwards
+    before = min(max(index - onwards, 0), last)
+    share = (depth[index] - level) / max(depth[index] - depth[before], f32(1e-6))
+    return steps[index] + min(max(share, f32(0)), f32(1)) * (steps[before] - steps[index])
+
+
+@device
+def steepness(here, outside, step):
+    """By how much deeper a step along the ray leads where it enters."""
+    return max((here - outside) / step, FLATTEST)
+
+
+@device
+def followed(end, depth, level, slope):
+    """Where an end is now that it lies so deep inside, and by how much it moves with that depth."""
+    shift = (depth - level) / slope
+    if abs(shift) >= FARTHEST:
+        return end - math.copysign(FARTHEST, shift), f32(0)
+    return end - shift, -f32(1) / slope
+
+
+@device
+def way_between(enters, leaves):
+    """How long the way through the hull is, and whether that moves with its ends."""
+    return max(leaves - enters, NARROWEST), leaves - enters > NARROWEST

@@ -19,6 +19,7 @@ PACKAGES = {
     "PIL": "pillow",
     "scipy": "scipy",
     "trimesh": "trimesh",
+    "numba": "numba",
     "mcubes": "pymcubes",
     "skimage": "scikit-image",
 }

@@ -94,14 +94,14 @@ EFFORTS = {
 
 def search_poses(
     views: Sequence[View], *,
-    depth: np.ndarray | None = None, depth_log_scale: np.ndarray | None = None, features: np.ndarray | None = None,
+    depth: np.ndarray | None = None, depth_log_scale: np.ndarray | None = None,
     candidates: Sequence[np.ndarray] = (), zooming: bool = False, effort: str = "standard", seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> list[Hypothesis]:
     """Find the cameras of canonical views of one object.
 
-    :param depth: (V, G, G) z-depth in each view's own frame, ``depth_log_scale`` (V, G, G) the log of its Laplace
-        scale, ``features`` (V, C, G, G) of any kind: what a network knows of the views; all optional.
+    :param depth: (V, G, G) z-depth in each view's own frame, and ``depth_log_scale`` (V, G, G) the log of its Laplace
+        scale: what a network knows of the views; both optional.
     :param candidates: further sets of cameras (V, 4, 4), world-to-camera in the frame of the reference view.
     :param zooming: nobody told the focal length: look for a factor of it too, the same for all views.
     :param effort: "draft", "standard" or "best": about 2, 6 or 25 seconds on two cores for four views.
@@ -112,7 +112,7 @@ def search_poses(
     report = progress or (lambda fraction: None)
     scenes = [
         prepare(
-            views, now.pixels, depths=now.depths, features=features, depth=depth, depth_log_scale=depth_log_scale
+            views, now.pixels, depths=now.depths, depth=depth, depth_log_scale=depth_log_scale
         )
         for now in settings.rounds
     ]

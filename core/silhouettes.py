@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from .cameras import CANONICAL_FILL, half_angle_of
 from .colours import comparable
+from .lookup import Predicted, Views
 from .verticals import Verticals, told
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 SIZE = 64  # pixels across a view while searching
 ROUGH = 1.5  # widths of colour: photos may be exposed differently, and small views blur
-FEATURE_CHANNELS = 8
 DEPTH_RANGE = 1.15  # rays are sampled this far before and behind the object's centre
 DEPTH_SCALE = (0.05, 0.6)  # a prediction is trusted no more and no less than this, in radii
 OUTLIERS = 0.2  # share of pixels whose match tells nothing: highlights, shadows, clutter
@@ -32,23 +32,22 @@ OUTLIERS = 0.2  # share of pixels whose match tells nothing: highlights, shadows
 
 @dataclass(frozen=True)
 class Silhouettes:
-    """V views, each with N sampled foreground pixels; D channels of appearance divided by their tolerance."""
+    """V views, each with N sampled foreground pixels; three channels of appearance divided by their tolerance."""
 
     half_angle: torch.Tensor  # (V,) radians
     focal: torch.Tensor  # (V,) in half widths
     distance: torch.Tensor  # (V,) expected distance of the object's centre
     radius: torch.Tensor  # (V,) of the inscribed sphere at that distance
     signed_distance: torch.Tensor  # (V, 1, 2S, 2S) to the mask's edge, positive inside; covers [-2, 2]
-    appearance: torch.Tensor  # (V, D, S, S)
-    pixels: torch.Tensor  # (V, N, 2)
+    appearance: torch.Tensor  # (V, 3, S, S)
     rays: torch.Tensor  # (V, N, 3) at depth 1
-    pixel_appearance: torch.Tensor  # (V, N, D)
+    pixel_appearance: torch.Tensor  # (V, N, 3)
     commonness: torch.Tensor  # (V, N) log probability of such a pixel anywhere on the object
-    nearest_pixel: torch.Tensor  # (V, S * S) index of the nearest sampled pixel, N on the background
-    offsets: torch.Tensor  # (K,) where rays are sampled, before and behind the object's centre
-    surface: torch.Tensor | None  # (V, 2, S, S) predicted depth of the surface less the centre's, and its Laplace scale
-    pixel_surface: torch.Tensor | None  # (V, N, 2) the same at the sampled pixels
+    offsets: np.ndarray  # (K,) where rays are sampled, before and behind the object's centre
+    pixel_surface: torch.Tensor | None  # (V, N, 2) predicted depth less the centre's, and its Laplace scale
     verticals: Verticals
+    views: Views  # the same for compiled functions
+    predicted: Predicted
 
     def __len__(self) -> int:
         return len(self.focal)
@@ -56,12 +55,11 @@ class Silhouettes:
 
 def prepare(
     views: Sequence[View], count: int, *, depths: int = 20,
-    features: np.ndarray | None = None, depth: np.ndarray | None = None, depth_log_scale: np.ndarray | None = None,
+    depth: np.ndarray | None = None, depth_log_scale: np.ndarray | None = None,
 ) -> Silhouettes:
     """Gather what the search needs from canonical views.
 
     :param count: foreground pixels N to sample in each view, at ``depths`` points K along the ray of each.
-    :param features: (V, C, G, G) any features of the views; they count as much as the colours.
     :param depth: (V, G, G) own-frame z-depth and ``depth_log_scale`` (V, G, G) the log of its Laplace scale.
     """
     half = np.array([half_angle_of(view.intrinsics) for view in views])
@@ -73,12 +71,15 @@ def prepare(
         if not mask.any():
             mask[SIZE // 2, SIZE // 2] = True
     signed = signed_distances(masks, views)[:, None]
-    appearance = _appearance(images, masks, features)
+    appearance = _appearance(images, masks)
     pixels = torch.from_numpy(np.stack([_sample_pixels(mask, count) for mask in masks]))
     focal_tensor = torch.from_numpy(focal).float()
     rays = torch.cat([pixels / focal_tensor[:, None, None], torch.ones(*pixels.shape[:2], 1)], dim=2)
     pixel_appearance = _at_pixels(appearance, pixels)
+    commonness = _commonness(pixel_appearance)
     surface = None if depth is None else _surface(depth, depth_log_scale, half, radius)
+    pixel_surface = None if surface is None else _at_pixels(surface, pixels)
+    offsets = ((np.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE
     return Silhouettes(
         half_angle=torch.from_numpy(half).float(),
         focal=focal_tensor,
@@ -86,18 +87,30 @@ def prepare(
         radius=torch.from_numpy(radius).float(),
         signed_distance=signed,
         appearance=appearance,
-        pixels=pixels,
         rays=rays,
         pixel_appearance=pixel_appearance,
-        commonness=_commonness(pixel_appearance),
-        nearest_pixel=torch.from_numpy(np.stack([
-            _nearest_pixel(mask, points.numpy()) for mask, points in zip(masks, pixels, strict=True)
-        ])),
-        offsets=((torch.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE,
-        surface=surface,
-        pixel_surface=None if surface is None else _at_pixels(surface, pixels),
+        commonness=commonness,
+        offsets=offsets.astype(np.float32),
+        pixel_surface=pixel_surface,
         verticals=told(views),
+        views=Views(
+            intrinsics=np.column_stack([focal / 2, focal / 2, np.full((len(focal), 2), 0.5)]).astype(np.float32),
+            distance=signed[:, 0].numpy() / 2,
+            colour=appearance.permute(0, 2, 3, 1).contiguous().numpy(),
+            rays=rays[..., :2].contiguous().numpy(),
+            own=pixel_appearance.numpy(),
+            commonness=commonness.numpy(),
+            rough_commonness=commonness.numpy(),
+            nearest=np.stack([_nearest_pixel(*both) for both in zip(masks, pixels.numpy(), strict=True)]),
+        ),
+        predicted=_predicted(surface, pixel_surface),
     )
+
+
+def _predicted(surface: torch.Tensor | None, pixel_surface: torch.Tensor | None) -> Predicted:
+    if surface is None or pixel_surface is None:
+        return Predicted(np.zeros((0, 0, 0, 2), np.float32), np.zeros((0, 0, 2), np.float32))
+    return Predicted(surface.permute(0, 2, 3, 1).contiguous().numpy(), pixel_surface.numpy())
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
@@ -120,8 +133,8 @@ def signed_distances(masks: Sequence[np.ndarray], views: Sequence[View]) -> torc
     return torch.from_numpy(np.stack(signed)).float()
 
 
-def _appearance(images: np.ndarray, masks: np.ndarray, features: np.ndarray | None) -> torch.Tensor:
-    """(V, D, S, S) colours, continued a little beyond the masks so that edge pixels compare fairly, and features."""
+def _appearance(images: np.ndarray, masks: np.ndarray) -> torch.Tensor:
+    """(V, 3, S, S) colours, continued a little beyond the masks so that edge pixels compare fairly."""
     inside = torch.from_numpy(masks).float()[:, None]
     straight = torch.from_numpy(images[..., :3] / np.maximum(images[..., 3:], 1e-3)).permute(0, 3, 1, 2)
     colours, known = straight * inside, inside
@@ -130,23 +143,7 @@ def _appearance(images: np.ndarray, masks: np.ndarray, features: np.ndarray | No
         spread = F.avg_pool2d(colours, 5, 1, 2) / weight.clamp(min=1e-6)
         colours = torch.where(known > 0, colours, spread * (weight > 0))
         known = (weight > 0).float()
-    colours = (comparable(colours.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) / ROUGH).contiguous()
-    if features is None:
-        return colours
-    return torch.cat([colours, _main_features(torch.from_numpy(features).float(), inside)], dim=1)
-
-
-def _main_features(features: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-    """(V, D, S, S) the strongest components of the features over the object, scaled so that they count as colours."""
-    features = F.interpolate(features, (SIZE, SIZE), mode="bilinear")
-    here = inside[:, 0] > 0.5
-    samples = features.permute(0, 2, 3, 1)[here]  # (M, C)
-    mean = samples.mean(dim=0)
-    _, strength, axes = torch.linalg.svd(samples - mean, full_matrices=False)
-    axes = axes[:FEATURE_CHANNELS]
-    spread = strength[0] / len(samples) ** 0.5
-    main = torch.einsum("vcij,kc->vkij", features - mean[:, None, None], axes)
-    return main / spread.clamp(min=1e-6) / 0.5
+    return (comparable(colours.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) / ROUGH).contiguous()
 
 
 def _surface(
@@ -180,12 +177,12 @@ def _sample_pixels(mask: np.ndarray, count: int) -> np.ndarray:
 
 
 def _nearest_pixel(mask: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """(S * S,) index of the sampled pixel nearest to each cell, ``len(pixels)`` away from the mask."""
+    """(S, S) index of the sampled pixel nearest to each cell, ``len(pixels)`` away from the mask."""
     centres = (np.arange(SIZE) + 0.5) / (SIZE / 2) - 1
     columns, rows = np.meshgrid(centres, centres)
     squared = (columns.ravel()[:, None] - pixels[:, 0]) ** 2 + (rows.ravel()[:, None] - pixels[:, 1]) ** 2
     near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).ravel() > 0
-    return np.where(near, squared.argmin(axis=1), len(pixels))
+    return np.where(near, squared.argmin(axis=1), len(pixels)).astype(np.int32).reshape(SIZE, SIZE)
 
 
 def _at_pixels(maps: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:

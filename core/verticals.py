@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .jit import device, host
 from .views import View
 
 USUAL_ELEVATION = (0.4, 0.7, 0.15)  # radians: from the side to far above
@@ -23,7 +24,8 @@ ROLL = 0.08  # radians by which photos that are meant to be level are rolled, wi
 TILT = math.radians(3)  # error of a measured vertical, with what the phone's camera is askew in it
 TILT_DOUBT = 4.0  # the smaller, the less a wrong measurement weighs
 TRIED = (-10.0, 10.0, 30.0, 50.0, 70.0)  # degrees of elevation from which a search for the vertical begins
-CLOSER_LOOKS, NEARER = 4, 4  # of that search: how many verticals are improved, and how often
+DOWN = 1e9  # more than any vertical costs
+NEARER = 4  # of that search: how often each vertical is improved
 
 
 @dataclass(frozen=True)
@@ -75,29 +77,86 @@ def likeliest(verticals: Verticals, rotation: Tensor) -> Tensor:
     """(3,) the world's vertical that suits world-to-camera rotations (V, 3, 3) best.
 
     Where verticals were measured it is their mean. Else some are tried under which one camera is level, and all under
-    which two are; the best are brought nearer to one under which all are level, by weighted least squares.
+    which two are; all are brought nearer to one under which all are level, by weighted least squares.
     """
     known = verticals.known
     if known.any():
         return F.normalize(torch.einsum("vij,vi->vj", rotation, verticals.up)[known].sum(0), dim=0)
-    elevation = torch.deg2rad(torch.tensor(TRIED))
-    level = torch.stack([torch.zeros_like(elevation), -elevation.cos(), -elevation.sin()], -1)
-    across = rotation[:, 0]
-    first, second = torch.triu_indices(len(rotation), len(rotation), 1)
-    both_level = F.normalize(torch.linalg.cross(across[first], across[second]), dim=-1)
-    tried = [torch.cat([(level @ rotation).flatten(0, 1), both_level, -both_level])]
-    best = tried[0][_cost(verticals, rotation, tried[0]).argsort()[:CLOSER_LOOKS]]
-    for _ in range(NEARER):
-        roll = best @ across.T  # (C, V)
-        weight = 1 / (ROLL**2 + roll.square())
-        normal = torch.einsum("cv,vi,vj->cij", weight, across, across) + 0.01 / ROLL**2 * torch.eye(3)
-        best = F.normalize(best - torch.linalg.solve(normal, (weight * roll) @ across), dim=-1)
-        tried.append(best)
-    everything = torch.cat(tried)
-    return everything[_cost(verticals, rotation, everything).argmin()]
+    return torch.from_numpy(_most_level(rotation.numpy(), verticals.elevation.numpy()))
 
 
-def _cost(verticals: Verticals, rotation: Tensor, up: Tensor) -> Tensor:
-    """(C,) how unusual all cameras (V, 3, 3) are if the vertical is ``up`` (C, 3); endless if that is down in them."""
-    seen = torch.einsum("vij,cj->cvi", rotation, up)
-    return unusual(verticals, seen).sum(-1) + torch.where(seen[..., 1].sum(-1) > 0, torch.inf, 0.0)
+@host
+def _most_level(rotation, elevation):
+    """The vertical (3,) under which cameras (V, 3, 3) are least unusual, with elevations (V, 3) as in ``Verticals``."""
+    views, best, least = len(rotation), np.zeros(3, np.float32), DOWN
+    for first in range(views):
+        for second in range(views + len(TRIED)):
+            if second == first:
+                continue
+            up = _level_in(rotation, first, TRIED[second - views]) if second >= views else _level_in_both(
+                rotation, first, second
+            )
+            for _ in range(1 + NEARER):
+                cost = _cost(rotation, elevation, up)
+                if cost < least:
+                    least, best[0], best[1], best[2] = cost, up[0], up[1], up[2]
+                up = _more_level(rotation, up)
+    return best
+
+
+@device
+def _level_in(rotation, view, degrees):
+    """The vertical under which one camera is level, and so high."""
+    y, z = -math.cos(math.radians(degrees)), -math.sin(math.radians(degrees))
+    return (
+        y * rotation[view, 1, 0] + z * rotation[view, 2, 0], y * rotation[view, 1, 1] + z * rotation[view, 2, 1],
+        y * rotation[view, 1, 2] + z * rotation[view, 2, 2],
+    )
+
+
+@device
+def _level_in_both(rotation, first, second):
+    """The one under which two are level; its opposite is found with the two in the other order."""
+    a, b = rotation[first, 0], rotation[second, 0]
+    return _unit(a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+
+
+@device
+def _unit(x, y, z):
+    length = math.sqrt(x * x + y * y + z * z) + 1e-12
+    return x / length, y / length, z / length
+
+
+@device
+def _more_level(rotation, up):
+    """One step of weighted least squares towards no rolls."""
+    xx = yy = zz = 0.01 / ROLL**2
+    xy = xz = yz = x = y = z = 0.0
+    for view in range(len(rotation)):
+        a, b, c = float(rotation[view, 0, 0]), float(rotation[view, 0, 1]), float(rotation[view, 0, 2])
+        roll = a * up[0] + b * up[1] + c * up[2]
+        weight = 1 / (ROLL**2 + roll**2)
+        xx, yy, zz = xx + weight * a * a, yy + weight * b * b, zz + weight * c * c
+        xy, xz, yz = xy + weight * a * b, xz + weight * a * c, yz + weight * b * c
+        x, y, z = x + weight * roll * a, y + weight * roll * b, z + weight * roll * c
+    first, second, third = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy  # cofactors
+    whole = xx * first + xy * second + xz * third
+    return _unit(
+        up[0] - (first * x + second * y + third * z) / whole,
+        up[1] - (second * x + (xx * zz - xz * xz) * y + (xy * xz - xx * yz) * z) / whole,
+        up[2] - (third * x + (xy * xz - xx * yz) * y + (xx * yy - xy * xy) * z) / whole,
+    )
+
+
+@device
+def _cost(rotation, elevation, up):
+    """As ``unusual`` of all cameras (V, 3, 3) where nothing was measured; very much if the vertical is down in them."""
+    cost = down = 0.0
+    for view in range(len(rotation)):
+        x = rotation[view, 0, 0] * up[0] + rotation[view, 0, 1] * up[1] + rotation[view, 0, 2] * up[2]
+        y = rotation[view, 1, 0] * up[0] + rotation[view, 1, 1] * up[1] + rotation[view, 1, 2] * up[2]
+        z = rotation[view, 2, 0] * up[0] + rotation[view, 2, 1] * up[1] + rotation[view, 2, 2] * up[2]
+        high = max(abs(math.asin(min(max(-z, -0.999), 0.999)) - elevation[view, 0]) - elevation[view, 1], 0.0)
+        cost += 0.5 * math.log1p((x / ROLL) ** 2) + 0.5 * min((high / elevation[view, 2]) ** 2, 9.0)
+        down += y
+    return cost + (0.5 * DOWN if down > 0 else 0.0)

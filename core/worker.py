@@ -80,7 +80,14 @@ def main(load: Callable[[], Pipeline] = load_pipeline, arguments: list[str] | No
     """Serve this process's stdin and stdout. ``load`` is the seam for tests: it gives the pipeline to run."""
     parser = argparse.ArgumentParser(description="Reconstructs for Blender; speaks JSON lines on stdin and stdout.")
     parser.add_argument("--nice", type=int, default=0, help="be this much nicer to other processes (not on Windows)")
-    niceness = parser.parse_args(arguments).nice
+    parser.add_argument("--compile", action="store_true", help="only compile what the first run would wait for")
+    given = parser.parse_args(arguments)
+    niceness = given.nice
+    if given.compile:
+        from .warm_up import compile_everything
+
+        compile_everything()
+        return 0
     if niceness and hasattr(os, "nice"):
         os.nice(niceness)
     reader, writer = _reserve_streams()

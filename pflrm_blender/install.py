@@ -26,7 +26,7 @@ from typing import IO
 from . import runtime
 from .errors import PflrmError
 from .plan import LOCK, RECORD, Plan, is_ours
-from .process import group_options, kill_group
+from .process import WORKER, group_options, kill_group
 from .setup_failures import explain
 
 LINES_KEPT = 200
@@ -36,7 +36,7 @@ _ELSEWHERE = {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_CACHE_
 _OF_TORCH = ("torch", "triton", "nvidia-", "cuda-")
 _OPTIONS = ("--only-binary", ":all:", "--no-input", "--progress-bar", "off", "--disable-pip-version-check")
 # Shares of the whole at which a stage begins; the downloads are most of it.
-_DOWNLOADING, _INSTALLING, _CHECKING = 0.03, 0.8, 0.95
+_DOWNLOADING, _INSTALLING, _CHECKING, _COMPILING = 0.03, 0.8, 0.93, 0.95
 
 
 class Installation:
@@ -170,8 +170,18 @@ class Installation:
         if report.problems:
             message = f"The new environment does not work: {report.problems[0]}"
             raise PflrmError("runtime", message, "Look at the log; another variant may work.", "\n".join(self.lines))
+        self._compile(python)
         self._write_record(report)
         return report
+
+    def _compile(self, python: Path) -> None:
+        """Once for all runs: the first one would take longer otherwise, which is all that happens if this fails."""
+        self._advance("Compiling", _COMPILING)
+        try:
+            self._run([str(python), "-I", str(WORKER), "--compile"])
+        except PflrmError:
+            self._stop_if_ended()
+            self._say("Nothing could be compiled in advance. The first run will take longer.")
 
     def _make_environment(self) -> Path:
         self._advance("Making the environment", 0.0)

@@ -67,21 +67,21 @@ _CUDA126 = "NVIDIA graphics cards (CUDA 12.6)"
 _XPU = "Intel Arc graphics cards"
 BUILDS = {
     "Linux": (
-        Build("cpu", _CPU, "cpu", 0.35, 1.3),
-        Build("cuda", _CUDA, "", 2.9, 5.5),
-        Build("cuda126", _CUDA126, "cu126", 2.9, 5.5),
-        Build("rocm", "AMD graphics cards (ROCm 7.2)", "rocm7.2", 5.0, 16.0),
-        Build("xpu", _XPU, "xpu", 2.5, 7.0),
+        Build("cpu", _CPU, "cpu", 0.42, 1.5),
+        Build("cuda", _CUDA, "", 3.0, 5.7),
+        Build("cuda126", _CUDA126, "cu126", 3.0, 5.7),
+        Build("rocm", "AMD graphics cards (ROCm 7.2)", "rocm7.2", 5.1, 16.2),
+        Build("xpu", _XPU, "xpu", 2.6, 7.2),
     ),
     "Windows": (
-        Build("cpu", _CPU, "", 0.25, 1.2),
-        Build("cuda", _CUDA, "cu130", 2.7, 5.0),
-        Build("cuda126", _CUDA126, "cu126", 2.7, 5.0),
-        Build("xpu", _XPU, "xpu", 1.7, 5.0),
+        Build("cpu", _CPU, "", 0.3, 1.4),
+        Build("cuda", _CUDA, "cu130", 2.75, 5.2),
+        Build("cuda126", _CUDA126, "cu126", 2.75, 5.2),
+        Build("xpu", _XPU, "xpu", 1.75, 5.2),
     ),
     "Darwin": (
-        Build("mps", "Apple's graphics processors (Metal)", "", 0.25, 1.0),
-        Build("cpu", _CPU, "", 0.25, 1.0),
+        Build("mps", "Apple's graphics processors (Metal)", "", 0.3, 1.2),
+        Build("cpu", _CPU, "", 0.3, 1.2),
     ),
 }
 _MACHINES = {"Linux": {"x86_64"}, "Windows": {"amd64"}, "Darwin": {"arm64"}}

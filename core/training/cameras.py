@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..cameras import CANONICAL_FILL
-from .jit import device, f32, host
+from ..jit import device, f32, host
 
 # Columns of a view. Rotations are camera_from_object, row by row; the object's bounding ball is the unit ball.
 EYE = 0  # 3 columns: the camera's centre

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .jit import device, f32, host
+from ..jit import device, f32, host
 from .textures import hash_unit, noise
 
 # Columns of the corruption of one view. Lengths are in pixels.

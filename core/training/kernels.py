@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from ..jit import FAR, device, f32, host
 from .cameras import EYE, PROBE_SIZE, PROBES, TURN, VIEW_FIELDS, draw_views, point_at_object, ray_through
 from .corruption import CORRUPTION_FIELDS, corrupt_pixel, draw_corruptions
-from .jit import FAR, device, f32, host
 from .lights import LAMPS, LIGHT_FIELDS, OCCLUSION, SHADOWS, draw_lights, shade
 from .meshes import cast
 from .objects import (

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .jit import device, f32, host
+from ..jit import device, f32, host
 
 # Columns of the light of one view, in the object's axes.
 SKY, GROUND = 0, 3  # 3 columns each: ambient light from above and below

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .jit import FAR, device, f32, host
+from ..jit import FAR, device, f32, host
 
 LEAF_SIZE = 4
 SUPPORT_DIRECTIONS = 96

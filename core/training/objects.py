@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .jit import host
+from ..jit import host
 from .primitives import random_rotation, surface_along
 from .sdf import (
     AMPLITUDE,

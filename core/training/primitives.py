@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .jit import f32, host
+from ..jit import f32, host
 from .sdf import (
     AMPLITUDE,
     BLEND,

@@ -6,7 +6,7 @@ An object is a table of primitives (P, PRIMITIVE_FIELDS) float32 that are joined
 
 import math
 
-from .jit import FAR, device, f32
+from ..jit import FAR, device, f32
 
 # Columns of a primitive.
 KIND, OPERATION, BLEND, TEXTURE = 0, 1, 2, 3

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .jit import device, f32, host
+from ..jit import device, f32, host
 
 # Columns of a texture record. Colours are linear RGB.
 PATTERN = 0

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from pflrm.core import agreement
+from pflrm.core import agreement, bundle
 from pflrm.core.colours import BRIGHTNESS_WIDTH, comparable, exposed_differently
+from pflrm.tests.core.agreement_reference import Reference, slope_of
 from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed
 
 SIZE = 96
@@ -37,7 +38,7 @@ def judged(scene: agreement.Scene, poses: np.ndarray) -> tuple[float, agreement.
 
 def test_exposures_are_found_under_true_cameras(true_poses: np.ndarray) -> None:
     _, surface = judged(scene_of(true_poses, GAINS), true_poses)
-    brightness = surface.exposure[:, 0].numpy() * BRIGHTNESS_WIDTH / 3**0.5  # mean of three logarithms
+    brightness = surface.found.exposure[:, 0] * BRIGHTNESS_WIDTH / 3**0.5  # mean of three logarithms
     assert np.corrcoef(brightness, np.log(GAINS))[0, 1] > 0.98
     assert np.ptp(brightness) > 0.5 * np.ptp(np.log(GAINS))  # it leans towards photos exposed alike
 
@@ -45,7 +46,7 @@ def test_exposures_are_found_under_true_cameras(true_poses: np.ndarray) -> None:
 def test_photos_exposed_alike_are_taken_as_they_are(true_poses: np.ndarray) -> None:
     """What shading explains must not count as exposure."""
     _, surface = judged(scene_of(true_poses, np.ones(4)), true_poses)
-    assert not surface.exposure.any()
+    assert not surface.found.exposure.any()
 
 
 def test_photos_are_uneven_if_they_say_so() -> None:
@@ -68,22 +69,43 @@ def test_the_order_of_the_views_does_not_matter(true_poses: np.ndarray) -> None:
     assert shuffled == pytest.approx(score, abs=0.05)
 
 
-def test_the_slope_is_that_of_the_score(true_poses: np.ndarray) -> None:
-    """Automatic differentiation against differences, on a surface that stays."""
-    scene = scene_of(true_poses, np.ones(4))
+@pytest.mark.parametrize("half_sides", [(0.35, 0.55, 0.75), (0.05, 0.4, 0.75)], ids=["box", "plate"])
+@pytest.mark.parametrize("degrees", [0.0, 5.0, 40.0])
+def test_the_score_and_its_slope_are_those_of_the_reference(
+    true_poses: np.ndarray, degrees: float, half_sides: tuple[float, ...]
+) -> None:
+    """Against the same in float64 with automatic differentiation, where the surface was found and a little beside."""
+    views = [box_view(matrix, SIZE, half_sides=np.array(half_sides)) for matrix in true_poses]
+    scene = agreement.prepare(views, pixels=96, depths=28)
+    poses = torch.from_numpy(disturbed(true_poses, degrees, seed=1))
+    reference = Reference(scene)
+    expected, place = reference.judge(poses)
+    score, surface = agreement.judge(scene, poses.float())
+    assert score == pytest.approx(expected, abs=0.02)
+    beside = bundle.moved(poses, 0.01 * torch.randn(1, 18, generator=torch.Generator().manual_seed(2)).double())[0]
+    for there in (poses, beside):
+        true = slope_of(lambda now: reference.score_at(now, place), there)
+        found = slope_of(lambda now: agreement.score_at(scene, now, surface), there.float()).double()
+        assert float(agreement.score_at(scene, there.float(), surface)) == pytest.approx(
+            float(reference.score_at(there, place)), abs=0.02
+        )
+        assert float((found - true).norm() / true.norm()) < 0.03
+
+
+def test_the_slope_is_that_of_the_score_whatever_the_exposure(true_poses: np.ndarray) -> None:
+    """Against differences, on a surface that stays."""
+    scene = scene_of(true_poses, GAINS)
     poses = torch.from_numpy(disturbed(true_poses, 4, seed=1)).float()
     _, surface = agreement.judge(scene, poses)
-    move = torch.zeros(3, requires_grad=True)
 
     def value(shift: torch.Tensor) -> torch.Tensor:
         moved = poses.clone()
         moved[1, :3, 3] = moved[1, :3, 3] + shift
         return agreement.score_at(scene, moved, surface)
 
-    (slope,) = torch.autograd.grad(value(move), move)
     steps = 2e-3 * torch.eye(3)
-    differences = torch.stack([(value(step) - value(-step)) / 4e-3 for step in steps]).detach()
-    torch.testing.assert_close(slope, differences, rtol=0.15, atol=1.0)
+    differences = torch.stack([(value(step) - value(-step)) / 4e-3 for step in steps])
+    torch.testing.assert_close(slope_of(value, torch.zeros(3)), differences, rtol=0.15, atol=1.0)
 
 
 def test_a_brighter_photo_differs_by_a_shift() -> None:

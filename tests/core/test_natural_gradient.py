@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from pflrm.core import agreement, bundle, correspondences
+from pflrm.core import agreement, bundle, correspondences, natural_gradient
 from pflrm.core.information import Terms, directions
 from pflrm.core.natural_gradient import DIFFERENCE, Goal, Pull, climb, explore
 from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively
@@ -53,8 +53,35 @@ def test_the_score_is_the_sum_of_its_terms(goal: Goal, true_poses: np.ndarray) -
     score, surface = goal.look(poses)
     parts = sum(float(part.total()) for part in goal.terms_at(poses, surface))
     unusual = agreement.HABIT * float(agreement._habit(poses))
-    assert parts - unusual == pytest.approx(float(goal.score_at(poses, surface)), abs=1e-4)
+    assert parts - unusual == pytest.approx(float(agreement.score_at(goal.scene, poses, surface)), abs=1e-4)
     assert parts - unusual == pytest.approx(score, abs=0.3)  # it looks at the nearest pixel, and at all depths
+
+
+def test_slopes_are_those_of_small_moves(goal: Goal, true_poses: np.ndarray) -> None:
+    """Against automatic differentiation through the moves themselves."""
+    poses = as_poses(disturbed(true_poses, 5, seed=1))
+    _, surface = goal.look(poses)
+    move = torch.zeros(1, 6 * (len(poses) - 1), requires_grad=True)
+    (expected,) = torch.autograd.grad(agreement.score_at(goal.scene, bundle.moved(poses, move)[0], surface), move)
+    torch.testing.assert_close(goal.slope_at(poses, surface), expected[0], rtol=1e-3, atol=1e-2)
+
+
+def test_a_leap_without_hope_is_given_up(goal: Goal, true_poses: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From far below the true cameras no short climb leads above them: it need not be walked to its end."""
+    looks, look = [], Goal.look
+
+    def counted(self: Goal, poses: torch.Tensor) -> tuple[float, agreement.Surface]:
+        looks.append(poses)
+        return look(self, poses)
+
+    monkeypatch.setattr(Goal, "look", counted)
+    far, ways = as_poses(disturbed(true_poses, 25, seed=2)), 0.05 * torch.eye(18)
+    counts = []
+    for wanted in (-np.inf, goal.look(as_poses(true_poses))[0]):
+        looks.clear()
+        natural_gradient._ascent(goal, far, ways, steps=12, wanted=wanted)
+        counts.append(len(looks))
+    assert counts == [5, 2]
 
 
 @pytest.mark.parametrize("degrees", [0.0, 20.0])
@@ -99,8 +126,9 @@ def test_matches_add_to_the_score(true_poses: np.ndarray) -> None:
     assert together.matched(true) > together.matched(start) + 1
     assert together.look(start)[0] == pytest.approx(alone.look(start)[0] + together.matched(start), abs=1e-4)
     _, surface = alone.look(start)
-    added = float(together.score_at(start, surface) - alone.score_at(start, surface))
-    assert added == pytest.approx(together.matched(start), abs=1e-4)
+    *_, last = together.terms_at(start, surface)
+    assert float(last.total()) == pytest.approx(together.matched(start), abs=1e-4)
+    assert not torch.allclose(together.slope_at(start, surface), alone.slope_at(start, surface))
     score, poses = climb(together, start, rounds=1)
     assert score > together.look(start)[0]
     assert score == pytest.approx(together.look(poses)[0], abs=1e-4)

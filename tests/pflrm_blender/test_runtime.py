@@ -97,7 +97,7 @@ def test_check_of_an_empty_environment(bare):
     assert not report.usable
     assert "torch is missing." in report.problems
     assert "Neither pymcubes nor scikit-image can be loaded." in report.problems
-    assert len(report.problems) == 8
+    assert len(report.problems) == 9
     assert report.devices == ()
 
 

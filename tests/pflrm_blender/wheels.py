@@ -29,7 +29,7 @@ class ones:
     def item(self): return 2.0
 """
 PYTHONS = "cp311.cp312.cp313"
-OTHERS = ("numpy", "safetensors", "cv2", "PIL", "scipy", "trimesh", "mcubes")
+OTHERS = ("numpy", "safetensors", "cv2", "PIL", "scipy", "trimesh", "numba", "mcubes")
 
 
 def make_torch(folder: Path, version: str, source: str = TORCH, python: str = PYTHONS) -> Path:

@@ -36,6 +36,7 @@ _WORDS = {
 
 _STAGES = {
     "Checking": "Wird geprüft",
+    "Compiling": "Wird übersetzt",
     "Downloading": "Wird heruntergeladen",
     "Installing": "Wird installiert",
     "Making the environment": "Umgebung anlegen",
@@ -145,6 +146,8 @@ _REMEDIES = {
         "Platz schaffen, oder in den Einstellungen einen Ordner auf einem anderen Laufwerk wählen.",
     "Move it away, or choose another folder in the preferences.":
         "Ihn verschieben, oder in den Einstellungen einen anderen Ordner wählen.",
+    "Nothing could be compiled in advance. The first run will take longer.":
+        "Im Voraus ließ sich nichts übersetzen. Der erste Lauf dauert länger.",
     "Set HTTPS_PROXY with name and password before Blender starts.":
         "Vor dem Start von Blender HTTPS_PROXY mit Name und Passwort setzen.",
     "Switch on Preferences → System → Network → Allow Online Access (or start Blender with --online-mode), or choose a "

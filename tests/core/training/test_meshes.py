@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 from pflrm.core.errors import InputError
+from pflrm.core.jit import FAR
 from pflrm.core.training.assets import load_pack
-from pflrm.core.training.jit import FAR
 from pflrm.core.training.meshes import build_hierarchy, cast
 from pflrm.core.training.pack import pack, thin
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from pflrm.core.jit import FAR
 from pflrm.core.training import sdf
 from pflrm.core.training.assets import no_assets
-from pflrm.core.training.jit import FAR
 from pflrm.core.training.kernels import draw_objects, empty_tables
 from scipy.ndimage import label
 

@@ -1,12 +1,14 @@
-"""One set of compiled functions for CPU and GPU.
+"""Functions compiled by numba, for what would be hundreds of small operations on tensors.
 
 What happens at a pixel is compiled with ``device``. numba's CUDA target takes such functions as device functions, so
-the kernels of both machines call the same source. All arithmetic there is float32: literals are written as
-``f32(0.5)``, because numba would otherwise promote to float64, which GPUs compute slowly. What runs once for an
-object, and on the CPU alone, is compiled with ``host``.
+the training's kernels of CPU and GPU call the same source. All arithmetic there is float32: literals are written as
+``f32(0.5)``, because numba would otherwise promote to float64, which GPUs compute slowly. Drivers, and what runs once
+for an object, are compiled with ``host``: they may allocate, and they let other threads run meanwhile.
 """
 
 import hashlib
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ _HERE = Path(__file__).parent
 
 def _cache_folder() -> str:
     """Where compiled code is kept: numba notices a change of a function's own file but not of those that it calls."""
-    digest = hashlib.sha256()
-    for source in sorted(_HERE.glob("*.py")):
+    digest = hashlib.sha256(__name__.encode())  # a package of another name has other types
+    for source in sorted(_HERE.rglob("*.py")):
         content = source.read_bytes()
-        if source == Path(__file__) or b"from .jit import" in content:
+        if source == Path(__file__) or b"jit import" in content:
             digest.update(content)
-    return str(_HERE / "__pycache__" / f"numba-{digest.hexdigest()[:16]}")
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(sys.prefix) / "cache")  # goes with the environment
+    return str(folder / f"numba-{digest.hexdigest()[:16]}")
 
 
 _numba: Any = numba  # its type stubs know neither of the two things that are needed here
