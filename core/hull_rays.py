@@ -14,6 +14,7 @@ from .lookup import (
     between_cells,
     cell_of,
     exponential,
+    greatest,
     inside_along,
     inside_at,
     logarithm,
@@ -78,7 +79,7 @@ def judged(views, predicted, R, T, zoom, offsets):
         for source in range(count):
             for pixel in range(pixels):
                 own = inside[source, pixel]
-                deepest = _greatest(own)
+                deepest = greatest(own)
                 uncovered[one, source] += _uncovered(own[deepest]) / f32(pixels)
                 for place in range(1 + SURFACES):
                     chosen[one, source, pixel, place] = offsets[deepest]
@@ -97,7 +98,7 @@ def judged(views, predicted, R, T, zoom, offsets):
                     total += joint[k]
                 evidence[one, source] += math.log(total) / f32(pixels)
                 for place in range(SURFACES):
-                    best = _greatest(joint)
+                    best = greatest(joint)
                     if joint[best] > ZERO:
                         chosen[one, source, pixel, 1 + place] = offsets[best]
                         chance[one, source, pixel, place] = joint[best] / total
@@ -114,15 +115,6 @@ def _entrance(inside):
     while first < len(inside) and inside[first] <= -SLACK:
         first += 1
     return first
-
-
-@device
-def _greatest(values):
-    best = 0
-    for k in range(1, len(values)):
-        if values[k] > values[best]:
-            best = k
-    return best
 
 
 @device

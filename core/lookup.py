@@ -202,3 +202,13 @@ def logarithm(x):
     root = math.sqrt(math.sqrt(x))
     t = (root - ONE) / (root + ONE)
     return f32(8) * t * (ONE + t * t * (f32(1 / 3) + t * t * (f32(1 / 5) + t * t * f32(1 / 7))))
+
+
+@device
+def greatest(values):
+    """Index of the first greatest of some numbers (K,)."""
+    best = 0
+    for k in range(1, len(values)):
+        if values[k] > values[best]:
+            best = k
+    return best

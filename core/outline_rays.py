@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .jit import FAR, device, f32, host
-from .lookup import cell_of, edge_at, seen_along, seen_at, trace
+from .lookup import cell_of, edge_at, greatest, seen_along, seen_at, trace
 from .silhouettes import DEPTH_RANGE
 from .slopes import move_cameras, pull
 
@@ -74,11 +74,7 @@ def _deepest(views, lines, source, depth, coarse, seen, inside):
                 else:
                     edge = edge_at(views.distance, view, u, v)[0]
                 inside[k] = min(inside[k], edge)
-    best = 0
-    for k in range(1, len(depth)):
-        if inside[k] > inside[best]:
-            best = k
-    return depth[best]
+    return depth[greatest(inside[: len(depth)])]
 
 
 @host

@@ -11,6 +11,7 @@ from .jit import device, f32, host
 from .lookup import (
     cell_of,
     exponential,
+    greatest,
     inside_along,
     inside_at,
     nearest_colour,
@@ -264,7 +265,7 @@ def likeliest_places(steps, inside, usual, joint, seen):
     left = np.empty(samples, np.float32)
     for source in range(count):
         for pixel in range(pixels):
-            deepest = _greatest(inside[source, pixel])
+            deepest = greatest(inside[source, pixel])
             covered[source, pixel] = inside[source, pixel, deepest]
             chosen[source, pixel] = steps[source, pixel, deepest]
             for k in range(samples):
@@ -273,22 +274,13 @@ def likeliest_places(steps, inside, usual, joint, seen):
             if total > HALF * IMPOSSIBLE:
                 evidence[source, pixel] = total
             for place in range(SURFACES):
-                best = _greatest(left)
+                best = greatest(left)
                 if left[best] > HALF * IMPOSSIBLE:
                     chosen[source, pixel, 1 + place] = steps[source, pixel, best]
                     likely[source, pixel, place] = usual[source, pixel, best]
                     shown[source, pixel, :, place] = seen[source, pixel, :, best]
                     left[best] = IMPOSSIBLE
     return evidence, covered, chosen, likely, shown
-
-
-@device
-def _greatest(values):
-    best = 0
-    for k in range(1, len(values)):
-        if values[k] > values[best]:
-            best = k
-    return best
 
 
 @host
