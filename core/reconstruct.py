@@ -34,8 +34,8 @@ from .views import Photo, View, canonical_view, closeups, zoomed
 SURE = 0.5  # mean confidence from which on level photos tell where the sky is
 EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length
 # Share of a run's time that has passed by then.
-REFINING_BEGINS = {"draft": 0.85, "standard": 0.4, "best": 0.36}
-FITTING_BEGINS = {"draft": 0.85, "standard": 0.77, "best": 0.69}
+REFINING_BEGINS = {"draft": 0.85, "standard": 0.41, "best": 0.34}
+FITTING_BEGINS = {"draft": 0.85, "standard": 0.8, "best": 0.8}
 MESH_RESOLUTION = {"draft": 96, "standard": 224, "best": 320}
 
 
