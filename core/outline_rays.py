@@ -29,9 +29,10 @@ class Lines(NamedTuple):
 
 @host
 def deepest(views, R, T, zoom, depths, finer):
-    """(B, V, N) offsets from the centre at which each ray is deepest inside all masks, the first such place.
+    """(B, V, N) offsets from the centre at which each ray is deepest inside the other views' masks.
 
-    Its own view sees all of the ray at one place, at the outline: what is deeper inside the others counts no more.
+    Its own view sees all of the ray at one place, at the outline. Of what is deep enough the deepest is farthest from
+    where a mask would begin to contradict when the cameras move.
 
     :param depths: how many places are tried along a ray, by the nearest pixels.
     :param finer: how many around the best one in each further look, between pixels; no more than before.
@@ -61,9 +62,8 @@ def deepest(views, R, T, zoom, depths, finer):
 def _deepest(views, lines, source, depth, coarse, seen, inside):
     """Which of the depths (K,) lies deepest; the rest is for use meanwhile."""
     size = views.distance.shape[1]
-    inside_own = edge_at(views.distance, source, *seen_at(lines, source, depth[0])[:2])[0]
     for k in range(len(depth)):
-        inside[k] = inside_own
+        inside[k] = FAR
     for view in range(len(lines)):
         if view != source:
             seen_along(lines, view, depth, seen)

@@ -132,14 +132,13 @@ def sample(maps: Tensor, positions: Tensor, mode: str) -> Tensor:
     return found.view(*maps.shape[:2], *positions.shape[1:-1])
 
 
-def margin(outlines: Outlines, sets: CameraSets, offsets: Tensor, *, own: bool) -> Tensor:
-    """(B, V, N) how far inside all masks, with or without that of their ``own`` view, points on the rays through
-    outlines lie."""
+def margin(outlines: Outlines, sets: CameraSets, offsets: Tensor) -> Tensor:
+    """(B, V, N) how far inside the other views' masks points on the rays through outlines lie."""
     lines = outlines.lines
     focal, rays = torch.from_numpy(2 * lines.intrinsics[:, 0]).double(), torch.from_numpy(lines.rays).double()
     rays = torch.cat([rays, torch.ones_like(rays[..., :1])], -1)
     depth = sets.centre[:, :, 2, None, None] + offsets[..., None] / sets.zoom[:, None, None, None]
     positions, _ = project(focal, rays, sets, depth)
     edge = sample(torch.from_numpy(lines.distance).double()[:, None], positions / 2, "bilinear")[:, 0, ..., 0]
-    left_out = torch.eye(len(focal), dtype=torch.bool)[:, None, :, None] & (not own)
-    return torch.where(left_out, torch.inf, edge).amin(0)
+    own = torch.eye(len(focal), dtype=torch.bool)[:, None, :, None]
+    return torch.where(own, torch.inf, edge).amin(0)

@@ -85,9 +85,9 @@ def test_outlines_touch_where_the_reference_finds_no_deeper_place(scene: Scene) 
     points = torch.from_numpy(outlines.touching(edges, sets)).double()
     exact = double(sets)
     with torch.no_grad():
-        found = margin(edges, exact, points, own=True)
+        found = margin(edges, exact, points)
         along = torch.linspace(-1.15, 1.15, 100)
-        tried = torch.stack([margin(edges, exact, at.expand_as(points), own=True) for at in along])
+        tried = torch.stack([margin(edges, exact, at.expand_as(points)) for at in along])
     assert float((tried.amax(0) - found).clamp(min=0).quantile(0.98)) < 0.01
 
 
@@ -98,7 +98,7 @@ def test_slopes_of_outlines_are_those_of_the_reference(scene: Scene) -> None:
     objective, exact = OutlineObjective(edges, 50.0), double(sets)
     rough = CameraSets(*(part.clone().requires_grad_() for part in (sets.rotation, sets.centre, sets.zoom)))
     value = objective.value(rough, points)
-    inside = margin(edges, exact, torch.from_numpy(points).double(), own=False)
+    inside = margin(edges, exact, torch.from_numpy(points).double())
     miss = (-inside - float(SLACK)).clamp(min=0).flatten(1)
     expected = -50.0 * (miss / (miss + float(WIDTH))).mean(1)
     torch.testing.assert_close(value.detach().double(), expected.detach(), atol=1e-3, rtol=1e-3)

@@ -73,7 +73,7 @@ class TestSetup:
     def test_without_yes_it_says_what_it_would_do(self, capsys, done, tmp_path):
         assert execute("setup") == 3
         said = capsys.readouterr().out
-        words = ("No Python with torch", "350 MB from PyPI and https://", str(tmp_path), "--yes", "pip install")
+        words = ("No Python with torch", "420 MB from PyPI and https://", str(tmp_path), "--yes", "pip install")
         assert [word for word in words if word not in said] == []
         assert done == []
 

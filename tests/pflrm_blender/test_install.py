@@ -163,7 +163,7 @@ class TestFailure:
     def test_a_full_disk_is_told_before_anything_is_done(self, tmp_path, shelf, monkeypatch):
         monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2_400_000_000))
         planned = plan.Plan(tmp_path / "made" / "runtime", BASE, variants.BUILDS["Linux"][1], None, "")
-        with pytest.raises(PflrmError, match=r"needs 11\.3 GB on the disk of .*, where 2\.4 GB are free"):
+        with pytest.raises(PflrmError, match=r"needs 11\.7 GB on the disk of .*, where 2\.4 GB are free"):
             build(planned)
         assert not install.beside(planned.goal, "partial").exists()
 

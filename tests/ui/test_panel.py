@@ -60,7 +60,7 @@ def test_a_missing_runtime_is_offered_with_the_size_of_its_download(found, monke
     layout = drawn(panel.PFLRM_PT_main.draw)
     assert "No Python was found." in layout.words()
     assert "pflrm.set_up" in layout.record["operators"]
-    assert "Set Up… (350 MB download)" in layout.record["labels"]
+    assert "Set Up… (420 MB download)" in layout.record["labels"]
     assert "online access is off" in layout.words()
     _lacks_a_runtime(monkeypatch, _planned(tmp_path, wheels=tmp_path))
     layout = drawn(panel.PFLRM_PT_main.draw)
