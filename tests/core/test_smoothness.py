@@ -32,7 +32,7 @@ def test_slopes_of_the_area_and_of_roughness_are_those_of_their_definitions() ->
     by_solid, by_colour = (part.numpy().copy() for part in before)
     found = add_area(solid.detach().float().numpy(), np.float32(0.2), np.float32(3), by_solid)
     add_roughness(colour.detach().float().numpy(), np.float32(0.5), by_colour)
-    assert found == pytest.approx(float(area), rel=1e-5)
+    assert found == pytest.approx(area.item(), rel=1e-5)
     slopes = torch.autograd.grad(3 * area, solid)[0], torch.autograd.grad(0.5 * rough, colour)[0]
     np.testing.assert_allclose(by_solid - before[0].numpy(), slopes[0].numpy(), atol=1e-4)
     np.testing.assert_allclose(by_colour - before[1].numpy(), slopes[1].numpy(), atol=1e-4)
