@@ -10,8 +10,8 @@ import math
 from .jit import device, f32
 
 NARROWEST = f32(0.01)  # the shortest way through the hull
-FLATTEST = f32(0.2)  # the least share of a step by which it is taken to lead deeper: a grazing ray's end would go
-# anywhere
+# The least share of a step by which it is taken to lead deeper: the end of a grazing ray would go anywhere.
+FLATTEST = f32(0.2)
 FARTHEST = f32(0.2)  # how far an end is followed
 
 
