@@ -26,7 +26,7 @@ from .lookup import (
     trace,
 )
 from .silhouettes import OUTLIERS
-from .slopes import covering_slope, move_cameras, pull, pull_inside, share_uncovered
+from .slopes import move_cameras, pull, pull_inside
 
 SLACK = f32(0.01)  # how far outside a mask a point may lie unpunished
 SOFTNESS = f32(0.06)  # of the masks
@@ -80,7 +80,7 @@ def judged(views, predicted, R, T, zoom, offsets):
             for pixel in range(pixels):
                 own = inside[source, pixel]
                 deepest = greatest(own)
-                uncovered[one, source] += share_uncovered(own[deepest], SLACK, SOFTNESS) / f32(pixels)
+                uncovered[one, source] += _uncovered(own[deepest]) / f32(pixels)
                 for place in range(1 + SURFACES):
                     chosen[one, source, pixel, place] = offsets[deepest]
                 if front[source, pixel] == HIDDEN:
@@ -115,6 +115,12 @@ def _entrance(inside):
     while first < len(inside) and inside[first] <= -SLACK:
         first += 1
     return first
+
+
+@device
+def _uncovered(deep):
+    excess = max((-deep - SLACK) / SOFTNESS, ZERO)
+    return excess / (ONE + excess)
 
 
 @device
@@ -200,10 +206,10 @@ def terms(views, predicted, R, T, zoom, choice, weights, sloping):
                 pulls[:] = ZERO
                 covered = T[one, source, 2] + offsets[one, source, pixel, 0]
                 deep = inside_at(views, lines, covered)[0]
-                missed[one, source, pixel] = share_uncovered(deep, SLACK, SOFTNESS)
+                missed[one, source, pixel] = _uncovered(deep)
                 if sloping and deep < -SLACK:
-                    by_deep = weights[1] * covering_slope(deep, SLACK, SOFTNESS)
-                    pull_inside(views, lines, pulls, covered, by_deep)
+                    excess = ONE + (-deep - SLACK) / SOFTNESS
+                    pull_inside(views, lines, pulls, covered, weights[1] / (SOFTNESS * excess * excess))
                 for place in range(places):
                     depth = T[one, source, 2] + offsets[one, source, pixel, 1 + place]
                     likely = chance[one, source, pixel, place]

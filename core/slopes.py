@@ -50,10 +50,9 @@ def terms(views, R, T, found, weights, sloping):
 
             covered = middle + enters + own[0] * way
             deep = inside_at(views, lines, covered)[0]
-            missed[source, pixel] = share_uncovered(deep, SLACK, SOFTNESS)
+            missed[source, pixel] = _uncovered(deep)
             if sloping and deep < -SLACK:
-                by_deep = weights[1] * covering_slope(deep, SLACK, SOFTNESS)
-                by_enters = pull_inside(views, lines, pulls, covered, by_deep)
+                by_enters = pull_inside(views, lines, pulls, covered, -weights[1] * _uncovered_slope(deep))
                 by_way = by_enters * own[0]
 
             if likely[source, pixel, 0] > HALF * IMPOSSIBLE:
@@ -87,22 +86,21 @@ def uncovered(covered):
     missed = np.empty_like(covered)
     for source in range(covered.shape[0]):
         for pixel in range(covered.shape[1]):
-            missed[source, pixel] = share_uncovered(covered[source, pixel], SLACK, SOFTNESS)
+            missed[source, pixel] = _uncovered(covered[source, pixel])
     return missed
 
 
 @device
-def share_uncovered(deep, slack, softness):
-    """How much it counts that a pixel lies so deep inside the hull: softly from ``slack`` outside on, at most 1."""
-    excess = max((-deep - slack) / softness, ZERO)
+def _uncovered(deep):
+    excess = max((-deep - SLACK) / SOFTNESS, ZERO)
     return excess / (ONE + excess)
 
 
 @device
-def covering_slope(deep, slack, softness):
-    """By how much less that is the deeper a pixel lies that is outside."""
-    excess = ONE + (-deep - slack) / softness
-    return ONE / (softness * excess * excess)
+def _uncovered_slope(deep):
+    """Outside."""
+    excess = ONE + (-deep - SLACK) / SOFTNESS
+    return -ONE / (SOFTNESS * excess * excess)
 
 
 @device
