@@ -4,15 +4,16 @@
 every sampled pixel must meet a point inside all masks, to a fraction of a pixel, and the surface there must look alike
 in the views that see it. Half of the pixels lie at the outlines, where a turned camera shows first.
 
-Poses are ``world_to_view`` (V, 4, 4) in the world whose origin is the object's centre. What happens along the pixels'
-rays is compiled: :mod:`.surface` looks for the object there, :mod:`.slopes` tells how the score changes with the
-cameras while that surface moves along.
+Cameras are in the world whose origin is the object's centre. What happens along the pixels' rays is compiled:
+:mod:`.surface` looks for the object there, :mod:`.slopes` tells how the score changes with the cameras while that
+surface moves along.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ from . import slopes, surface
 from .colours import comparable
 from .information import Terms
 from .lookup import Views
+from .rigs import ZOOM, Rig
 from .silhouettes import signed_distances
 from .verticals import Verticals, likeliest, told, unusual
 from .views import View
@@ -138,74 +140,79 @@ def _nearest(mask: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def judge(scene: Scene, poses: Tensor) -> tuple[float, Surface]:
-    """The score of a set of cameras (V, 4, 4), higher is better, and where their pixels meet the object."""
-    R, T = _parts(poses)
-    even = np.zeros((len(R), 3), np.float32)
-    steps, inside, usual, front = surface.hull(scene.views, R, T, scene.offsets)
+def judge(scene: Scene, rig: Rig) -> tuple[float, Surface]:
+    """The score of cameras, higher is better, and where their pixels meet the object."""
+    cameras = _arrays(rig)
+    even = np.zeros((len(rig), 3), np.float32)
+    steps, inside, usual, front = surface.hull(scene.views, *cameras, scene.offsets)
     hidden = front, np.full_like(front, surface.FRONT_DOUBT), True
-    joint, _ = surface.explained(scene.views, R, T, steps, usual, *hidden, even)
-    chance, *likely = surface.settled(T, steps, joint)
+    joint, _ = surface.explained(scene.views, *cameras, steps, usual, *hidden, even)
+    chance, *likely = surface.settled(cameras[1], steps, joint)
     hidden = *likely, False
-    joint, seen = surface.explained(scene.views, R, T, steps, usual, *hidden, even)
+    joint, seen = surface.explained(scene.views, *cameras, steps, usual, *hidden, even)
     exposure = even
     if scene.uneven:
-        exposure = _exposure(scene.views, R, T, steps, chance, seen)
-        joint, seen = surface.explained(scene.views, R, T, steps, usual, *hidden, exposure)
+        exposure = _exposure(scene.views, cameras, steps, chance, seen)
+        joint, seen = surface.explained(scene.views, *cameras, steps, usual, *hidden, exposure)
     evidence, covered, chosen, usual_there, shown = surface.likeliest_places(steps, inside, usual, joint, seen)
-    ends, level, steep, shares = surface.passages(scene.views, R, T, steps, inside, covered, chosen)
-    vertical = likeliest(scene.verticals, poses[:, :3, :3])
+    ends, level, steep, shares = surface.passages(scene.views, *cameras, steps, inside, covered, chosen)
+    vertical = likeliest(scene.verticals, rig.poses[:, :3, :3])
     found = Surface(surface.Found(ends, level, steep, shares, usual_there, shown, exposure), vertical)
-    terms = _terms(scene, poses, evidence, slopes.uncovered(covered), vertical)
-    return float(sum(part.total() for part in terms) - HABIT * _habit(poses)), found
+    terms = _terms(scene, rig, evidence, slopes.all_uncovered(covered), vertical)
+    return float(sum(part.total() for part in terms) - HABIT * _habit(rig)), found
 
 
-def _exposure(views: Views, R: np.ndarray, T: np.ndarray, *places: np.ndarray) -> np.ndarray:
+def _exposure(views: Views, cameras: tuple[np.ndarray, np.ndarray, Any], *places: np.ndarray) -> np.ndarray:
     """(V, 3) by how much brighter and otherwise tinted each photo is, as the likely surface shows it in several: robust
     least squares over all pairs of photos, which lean towards being exposed alike."""
-    exposure = np.zeros((len(R), 3), np.float32)
+    count = len(cameras[0])
+    exposure = np.zeros((count, 3), np.float32)
     for _ in range(EXPOSURE_ROUNDS):
-        pairs, sums = surface.differing(views, R, T, *places, exposure)
+        pairs, sums = surface.differing(views, *cameras, *places, exposure)
         normal = np.diag(pairs.sum(0) + pairs.sum(1)) - pairs - pairs.T
-        normal += (EXPOSURE_DOUBT * pairs.sum() / len(R) + 1e-6) * np.eye(len(R))
+        normal += (EXPOSURE_DOUBT * pairs.sum() / count + 1e-6) * np.eye(count)
         exposure = np.linalg.solve(normal, sums.sum(2) - sums.sum(0).T).astype(np.float32)
     return exposure
 
 
-def score_at(scene: Scene, poses: Tensor, surface: Surface) -> Tensor:
-    """The score on a surface found before, differentiable in the poses."""
-    R, T = _parts(poses.detach())
-    evidence, missed, by_R, by_T = slopes.terms(scene.views, R, T, surface.found, scene.weights(), True)
-    parts = _terms(scene, poses, evidence, missed, surface.vertical)
-    change = poses[:, :3] - poses[:, :3].detach()  # zero, with a slope
+def score_at(scene: Scene, rig: Rig, surface: Surface) -> Tensor:
+    """The score on a surface found before, differentiable in the cameras."""
+    evidence, missed, by_R, by_T, by_zoom = slopes.terms(
+        scene.views, *_arrays(rig), surface.found, scene.weights(), True
+    )
+    parts = _terms(scene, rig, evidence, missed, surface.vertical)
+    change = rig.poses[:, :3] - rig.poses[:, :3].detach()  # zero, with a slope
     moving = (torch.from_numpy(np.concatenate([by_R, by_T[..., None]], -1)) * change).sum()
-    return torch.stack([part.total() for part in parts]).sum() - HABIT * _habit(poses) + moving
+    moving = moving + float(by_zoom) * (rig.zoom - rig.zoom.detach())
+    return torch.stack([part.total() for part in parts]).sum() - HABIT * _habit(rig) + moving
 
 
-def terms_at(scene: Scene, poses: Tensor, surface: Surface) -> list[Terms]:
-    """What each pixel adds to that score, and each camera by its tilt, but for how usual the object's place is."""
-    evidence, missed, _, _ = slopes.terms(scene.views, *_parts(poses), surface.found, scene.weights(), False)
-    return _terms(scene, poses, evidence, missed, surface.vertical)
+def terms_at(scene: Scene, rig: Rig, surface: Surface) -> list[Terms]:
+    """What each pixel adds to that score, and each camera by its tilt, but for how usual object and lens are."""
+    evidence, missed, *_ = slopes.terms(scene.views, *_arrays(rig), surface.found, scene.weights(), False)
+    return _terms(scene, rig, evidence, missed, surface.vertical)
 
 
-def _terms(scene: Scene, poses: Tensor, evidence: np.ndarray, missed: np.ndarray, vertical: Tensor) -> list[Terms]:
+def _terms(scene: Scene, rig: Rig, evidence: np.ndarray, missed: np.ndarray, vertical: Tensor) -> list[Terms]:
     """Of pixels (S, N) by their evidence and how much they are uncovered; of cameras under a vertical."""
     of_evidence, of_missed = scene.weights()
-    tilted = unusual(scene.verticals, poses[:, :3, :3] @ vertical)
+    tilted = unusual(scene.verticals, rig.poses[:, :3, :3] @ vertical)
     return [
         Terms(torch.from_numpy(evidence).flatten(), of_evidence), Terms(-torch.from_numpy(missed).flatten(), of_missed),
         Terms(-tilted, HABIT),
     ]
 
 
-def _habit(poses: Tensor) -> Tensor:
-    """How far cameras are from what is usual: the object in the middle, photos from about the same distance."""
-    centre = poses[1:, :3, 3]
-    distance = (centre[:, 2] / poses[0, 2, 3]).clamp(min=0.1).log() / CLOSER
-    return 0.5 * ((centre[:, :2] / ASIDE).square().sum() + distance.square().sum())
+def _habit(rig: Rig) -> Tensor:
+    """How far cameras are from what is usual: the object in the middle, photos from about the same distance, a lens
+    that is neither long nor wide."""
+    centre = rig.poses[1:, :3, 3]
+    distance = (centre[:, 2] / rig.poses[0, 2, 3]).clamp(min=0.1).log() / CLOSER
+    return 0.5 * ((centre[:, :2] / ASIDE).square().sum() + distance.square().sum() + (rig.zoom.log() / ZOOM).square())
 
 
-def _parts(poses: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations (V, 3, 3) and translations (V, 3) of poses."""
-    matrices = poses.numpy()
-    return np.ascontiguousarray(matrices[:, :3, :3]), np.ascontiguousarray(matrices[:, :3, 3])
+def _arrays(rig: Rig) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Rotations (V, 3, 3), translations (V, 3) and the zoom, for compiled functions."""
+    matrices = rig.poses.detach().numpy()
+    R, T = np.ascontiguousarray(matrices[:, :3, :3]), np.ascontiguousarray(matrices[:, :3, 3])
+    return R, T, np.float32(rig.zoom.detach())

@@ -14,32 +14,28 @@ STIFFNESS = 200.0  # no radian, and no radius of the object, counts less than th
 
 
 def climb(
-    objective: Objective, sets: CameraSets, *, steps: int, rate: float, renewal: int = 1, zooming: bool = False,
-    natural: bool = False, chunk: int = 8,
+    objective: Objective, sets: CameraSets, *, steps: int, rate: float, renewal: int = 1, natural: bool = False,
+    chunk: int = 8,
 ) -> tuple[CameraSets, Tensor]:
     """Improve B sets of cameras with Adam, written out: torch.optim takes longer to import than all this to run.
 
     :param rate: first step size in radians and in radii of the object; it falls to nearly nothing.
     :param renewal: steps between two looks at the objective; only what it looks at can be returned.
-    :param zooming: whether the focal length may change too.
     :param natural: measure steps by what they change (:mod:`.information`); ``rate`` is in these units then.
     :param chunk: sets at a time, so that their samples fit a processor's cache.
     :returns: the best sets met on the way and their scores (B,).
     """
     with side_by_side() as pool:
-        parts = list(pool.map(
-            lambda part: _climb(objective, part, steps, rate, renewal, zooming, natural), sets.split(chunk)
-        ))
+        parts = list(pool.map(lambda part: _climb(objective, part, steps, rate, renewal, natural), sets.split(chunk)))
     better, score = zip(*parts, strict=True)
     return joined(better), torch.cat(score)
 
 
 def _climb(
-    objective: Objective, sets: CameraSets, steps: int, rate: float, renewal: int, zooming: bool,
-    natural: bool,
+    objective: Objective, sets: CameraSets, steps: int, rate: float, renewal: int, natural: bool
 ) -> tuple[CameraSets, Tensor]:
     size, views = sets.centre.shape[:2]
-    move = torch.zeros(size, 6 * views + zooming, requires_grad=True)
+    move = torch.zeros(size, 6 * views, requires_grad=True)
     mean, square = torch.zeros_like(move, requires_grad=False), torch.zeros_like(move, requires_grad=False)
     ways = _measured(objective, sets, move.detach()) if natural else torch.eye(move.shape[1])
     best, kept = torch.full((size,), -torch.inf), sets
@@ -71,10 +67,9 @@ def _measured(objective: Objective, sets: CameraSets, still: Tensor) -> Tensor:
 
 
 def _moved(sets: CameraSets, move: Tensor) -> CameraSets:
-    """Sets after a move (B, 6V or 6V + 1): rotation vectors, shifts of the centres, and the change of log zoom."""
-    turn, shift = move[:, : 6 * sets.centre.shape[1]].unflatten(1, (2, -1, 3)).unbind(1)
-    zoom = sets.zoom * move[:, 6 * sets.centre.shape[1] :].sum(1).exp()
-    return CameraSets(rotation_of(turn) @ sets.rotation, sets.centre + shift, zoom)
+    """Sets after a move (B, 6V): rotation vectors, then shifts of the centres."""
+    turn, shift = move.unflatten(1, (2, -1, 3)).unbind(1)
+    return CameraSets(rotation_of(turn) @ sets.rotation, sets.centre + shift)
 
 
 def rotation_of(turn: Tensor) -> Tensor:

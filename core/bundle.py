@@ -18,10 +18,9 @@ from torch.nn import functional as F
 
 from . import outlines
 from .agreement import ASIDE, CLOSER
-from .ascent import rotation_of
-from .camera_sets import CameraSets
 from .correspondences import Matches, rays
 from .outlines import Detail, Outlines
+from .rigs import ZOOM, Rig
 from .verticals import TILT, TILT_DOUBT, Verticals, told
 from .views import View
 
@@ -72,16 +71,18 @@ def prepare(views: Sequence[View]) -> Bundle:
 
 
 @torch.no_grad()
-def adjust(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> Tensor:
-    """Cameras (V, 4, 4) that fit better than ``poses``, or as well; the first stays where it is.
+def adjust(bundle: Bundle, rig: Rig, matches: Matches, width: float, zooming: bool = False) -> Rig:
+    """Cameras that fit better than ``rig``, or as well.
 
     :param width: distance in half widths of a view by which a match may miss; more is suspected to be wrong.
+    :param zooming: the focal length may change.
     """
-    size, damping = 6 * (len(poses) - 1), FIRST_DAMPING
+    size, damping = rig.parameters(zooming), FIRST_DAMPING
     around = torch.cat([torch.zeros(1, size), DIFFERENCE * torch.eye(size), -DIFFERENCE * torch.eye(size)])
     for _ in range(STEPS):
-        touching = outlines.touching(bundle.outlines, _sets(poses[None]))
-        parts = _residuals(bundle, moved(poses, around), matches, touching, width)
+        there = rig.moved(around)
+        touching = outlines.touching(bundle.outlines, *_arrays(rig.alone()))
+        parts = _residuals(bundle, there, matches, touching, width)
         cost = sum(part.cost()[0] for part in parts)
         curvature, slope = torch.zeros(size, size), torch.zeros(size)
         for part in parts:
@@ -91,46 +92,33 @@ def adjust(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> Ten
         for _ in range(TRIES):
             stiff = curvature + damping * torch.diag(curvature.diagonal().clamp(min=1e-3))
             step = -torch.linalg.solve(stiff, slope)
-            step *= (LONGEST_STEP / step.view(2, -1, 3).norm(dim=-1).max()).clamp(max=1)
-            there = moved(poses, step[None])
+            step *= (LONGEST_STEP / step[: rig.parameters(False)].view(-1, 3).norm(dim=-1).max()).clamp(max=1)
+            there = rig.moved(step[None])
             if sum(part.cost()[0] for part in _residuals(bundle, there, matches, touching, width)) < cost:
                 break
             damping *= 4
         else:
-            return poses
-        poses, damping = there[0], max(damping / 4, 1e-4)
+            return rig
+        rig, damping = there[0], max(damping / 4, 1e-4)
         if step.abs().max() < SHORTEST_STEP:
-            return poses
-    return poses
+            return rig
+    return rig
 
 
-def moved(poses: Tensor, move: Tensor) -> Tensor:
-    """(B, V, 4, 4): all cameras (V, 4, 4) but the first, turned about the object's centre by rotation vectors of their
-    own axes, and shifted; ``move`` (B, 6 (V - 1)) has the turns of all, then the shifts."""
-    turn, shift = move.view(len(move), 2, -1, 3).unbind(1)
-    upper = torch.cat([rotation_of(turn) @ poses[1:, :3, :3], (poses[1:, :3, 3] + shift)[..., None]], -1)
-    others = torch.cat([upper, poses[1:, 3:].expand(len(move), -1, -1, -1)], 2)
-    return torch.cat([poses[:1].expand(len(move), -1, -1, -1), others], 1)
-
-
-def slope_of_move(poses: Tensor, slope: Tensor) -> Tensor:
-    """(6 (V - 1),) how a function whose slope along poses (V, 4, 4) is ``slope`` (V, 4, 4) changes with small moves."""
-    turning = (slope[1:, :3, :3] @ poses[1:, :3, :3].transpose(1, 2)).flatten(1)
-    turn = turning[:, [7, 2, 3]] - turning[:, [5, 6, 1]]  # what an antisymmetric matrix has of it
-    return torch.cat([turn.flatten(), slope[1:, :3, 3].flatten()])
-
-
-def misfit(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> tuple[Tensor, Tensor]:
-    """How far each match of sets of cameras (B, V, 4, 4) is missed, in half widths of a view (B, N, 2), and each
+def misfit(bundle: Bundle, rigs: Rig, matches: Matches, width: float) -> tuple[Tensor, Tensor]:
+    """How far each match of B rigs is missed, in half widths of a view (B, N, 2), and each
     corner's depth less its expected one, in units of its spread (B, T), both at the corners' best depths."""
-    focal, centre = 2 * bundle.intrinsics[matches.second, :2], 2 * bundle.intrinsics[matches.second, 2:] - 1
-    relative = poses[:, matches.second] @ torch.linalg.inv(poses)[:, matches.first]
-    turned = (relative[..., :3, :3] @ rays(bundle.intrinsics[matches.first], matches.here)[..., None])[..., 0]
+    zoom = rigs.zoom[:, None, None]
+    focal, centre = 2 * bundle.intrinsics[matches.second, :2] * zoom, 2 * bundle.intrinsics[matches.second, 2:] - 1
+    relative = rigs.poses[:, matches.second] @ torch.linalg.inv(rigs.poses)[:, matches.first]
+    ray = rays(bundle.intrinsics[matches.first], matches.here)
+    ray = torch.cat([ray[:, :2] / zoom, ray[:, 2:].expand(len(zoom), -1, -1)], -1)
+    turned = (relative[..., :3, :3] @ ray[..., None])[..., 0]
     shift, flat = relative[..., :3, 3], (matches.there - centre) / focal
     # A corner at depth d is missed by (d · slope + start) · focal / depth: linear but for that depth.
     slope, start = turned[..., :2] - flat * turned[..., 2:], shift[..., :2] - flat * shift[..., 2:]
-    expected = matches.front + BEHIND
-    depth = expected.expand(len(poses), -1)
+    expected = matches.front * rigs.zoom[:, None] + BEHIND
+    depth = expected
     doubt = width**2 * DEPTH_WEIGHT / (MATCH_WEIGHT * DEPTH_SPREAD**2)
     for robust in (False, True, True):
         scale, missed = _missed(depth, matches, focal, turned, shift, slope, start)
@@ -158,19 +146,18 @@ def _by_track(matches: Matches, values: Tensor) -> Tensor:
     return torch.zeros(len(values), len(matches.front)).index_add(1, matches.track, values)
 
 
-def log_ratios(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> Tensor:
-    """(N,) how much likelier each match is for cameras (V, 4, 4) than for any cameras, less where two views have very
-    many."""
-    missed = (misfit(bundle, poses[None], matches, width)[0][0].square().sum(-1) + 1e-9).sqrt()
+def log_ratios(bundle: Bundle, rig: Rig, matches: Matches, width: float) -> Tensor:
+    """(N,) how much likelier each match is for these cameras than for any, less where two views have very many."""
+    missed = (misfit(bundle, rig.alone(), matches, width)[0][0].square().sum(-1) + 1e-9).sqrt()
     ratio = torch.log((1 - OUTLIERS) * torch.exp(-missed / width) * SOUGHT / (2 * width) + OUTLIERS)
-    return share(matches, len(poses), CONVINCED) * ratio
+    return share(matches, len(rig), CONVINCED) * ratio
 
 
-def fitting(bundle: Bundle, poses: Tensor, matches: Matches, width: float) -> Tensor:
+def fitting(bundle: Bundle, rig: Rig, matches: Matches, width: float) -> Tensor:
     """How many matches of each camera (V,) are missed by less than ``width``."""
-    fits = misfit(bundle, poses[None], matches, width)[0][0].norm(dim=-1) < width
+    fits = misfit(bundle, rig.alone(), matches, width)[0][0].norm(dim=-1) < width
     ends = torch.cat([matches.first[fits], matches.second[fits]])
-    return torch.bincount(ends, minlength=len(poses))
+    return torch.bincount(ends, minlength=len(rig))
 
 
 def share(matches: Matches, views: int, enough: float) -> Tensor:
@@ -179,33 +166,37 @@ def share(matches: Matches, views: int, enough: float) -> Tensor:
     return 1 / (1 + torch.bincount(pair, minlength=1)[pair] / enough)
 
 
-def _residuals(bundle: Bundle, poses: Tensor, matches: Matches, touching: np.ndarray, width: float) -> list[_Residuals]:
-    parts = [*_habits(bundle, poses)]
-    points = touching.repeat(len(poses), 0)
-    inside = torch.from_numpy(outlines.depth_inside(bundle.outlines, _sets(poses), points)).flatten(1)
+def _residuals(bundle: Bundle, rigs: Rig, matches: Matches, touching: np.ndarray, width: float) -> list[_Residuals]:
+    parts = [*_habits(bundle, rigs)]
+    points = touching.repeat(len(rigs.poses), 0)
+    inside = torch.from_numpy(outlines.depth_inside(bundle.outlines, *_arrays(rigs), points)).flatten(1)
     miss = (-inside - float(outlines.SLACK)).clamp(min=0) / OUTLINE_WIDTH
     parts.append(_Residuals(miss[..., None], torch.ones(miss.shape[1])))
     if len(matches):
-        missed, behind = misfit(bundle, poses, matches, width)
-        parts.append(_Residuals(missed / width, MATCH_WEIGHT * share(matches, poses.shape[1], ENOUGH)))
+        missed, behind = misfit(bundle, rigs, matches, width)
+        parts.append(_Residuals(missed / width, MATCH_WEIGHT * share(matches, len(rigs), ENOUGH)))
         parts.append(_Residuals(behind[..., None], torch.full((behind.shape[1],), DEPTH_WEIGHT)))
     return parts
 
 
-def _habits(bundle: Bundle, poses: Tensor) -> list[_Residuals]:
-    """The object in the middle, photos from about the same distance, and one vertical for all that have measured it."""
-    centre = poses[:, 1:, :3, 3]
-    distance = (centre[..., 2] / poses[:, :1, 2, 3]).clamp(min=0.1).log() / CLOSER
-    value = torch.cat([(centre[..., :2] / ASIDE).flatten(1), distance], 1)[..., None]
+def _habits(bundle: Bundle, rigs: Rig) -> list[_Residuals]:
+    """The object in the middle, photos from about the same distance with a usual lens, and one vertical for all that
+    have measured it."""
+    centre = rigs.poses[:, 1:, :3, 3]
+    distance = (centre[..., 2] / rigs.poses[:, :1, 2, 3]).clamp(min=0.1).log() / CLOSER
+    lens = rigs.zoom[:, None].log() / ZOOM
+    value = torch.cat([(centre[..., :2] / ASIDE).flatten(1), distance, lens], 1)[..., None]
     known = bundle.verticals.known
     parts = [_Residuals(value, torch.full((value.shape[1],), 0.5), robust=False)]
     if known.sum() > 1:
-        verticals = torch.einsum("bvij,vi->bvj", poses[..., :3, :3], bundle.verticals.up)[:, known]
+        verticals = torch.einsum("bvij,vi->bvj", rigs.poses[..., :3, :3], bundle.verticals.up)[:, known]
         common = F.normalize(verticals.sum(1, keepdim=True), dim=-1)
         off = (verticals - common) / (TILT_DOUBT**0.5 * TILT)
         parts.append(_Residuals(off, torch.full((off.shape[1],), 0.5 * TILT_DOUBT)))
     return parts
 
 
-def _sets(poses: Tensor) -> CameraSets:
-    return CameraSets(poses[..., :3, :3], poses[..., :3, 3], torch.ones(len(poses)))
+def _arrays(rigs: Rig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rotations (B, V, 3, 3), translations (B, V, 3) and zooms (B,), for compiled functions."""
+    R, T = (part.contiguous().numpy() for part in (rigs.poses[..., :3, :3], rigs.poses[..., :3, 3]))
+    return R, T, rigs.zoom.contiguous().numpy()

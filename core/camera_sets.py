@@ -15,25 +15,20 @@ from .information import Terms
 
 @dataclass(frozen=True)
 class CameraSets:
-    """B sets of cameras of V views, in the scale of :mod:`.silhouettes` and from a world whose z axis points up.
-
-    A focal length that is ``zoom`` times the assumed one stretches all depths by as much. Therefore depths in front of
-    cameras are measured in units of it: then the position of the object's centre hardly depends on it.
-    """
+    """B sets of cameras of V views, in the scale of :mod:`.silhouettes` and from a world whose z axis points up."""
 
     rotation: Tensor  # (B, V, 3, 3) world to camera
-    centre: Tensor  # (B, V, 3) of the object in each camera; depth divided by zoom
-    zoom: Tensor  # (B,)
+    centre: Tensor  # (B, V, 3) of the object in each camera
 
     def __len__(self) -> int:
         return len(self.rotation)
 
     def __getitem__(self, index: Tensor) -> CameraSets:
-        return CameraSets(self.rotation[index], self.centre[index], self.zoom[index])
+        return CameraSets(self.rotation[index], self.centre[index])
 
     def split(self, size: int) -> list[CameraSets]:
         """Parts of at most ``size`` sets."""
-        parts = self.rotation.split(size), self.centre.split(size), self.zoom.split(size)
+        parts = self.rotation.split(size), self.centre.split(size)
         return [CameraSets(*part) for part in zip(*parts, strict=True)]
 
     def where(self, chosen: Tensor, others: CameraSets) -> CameraSets:
@@ -41,40 +36,29 @@ class CameraSets:
         return CameraSets(
             torch.where(chosen[:, None, None, None], self.rotation, others.rotation),
             torch.where(chosen[:, None, None], self.centre, others.centre),
-            torch.where(chosen, self.zoom, others.zoom),
         )
 
     def detach(self) -> CameraSets:
         """The same cameras, without gradients."""
-        return CameraSets(self.rotation.detach(), self.centre.detach(), self.zoom.detach())
+        return CameraSets(self.rotation.detach(), self.centre.detach())
 
-    def true_centre(self) -> Tensor:
-        """(B, V, 3) with the depth as it is."""
-        return torch.cat([self.centre[..., :2], self.centre[..., 2:] * self.zoom[:, None, None]], -1)
-
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rotations, true centres and zooms, for compiled functions."""
-        parts = (self.rotation, self.true_centre(), self.zoom)
-        rotation, centre, zoom = (part.detach().contiguous().numpy() for part in parts)
-        return rotation, centre, zoom
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rotations and centres, for compiled functions."""
+        rotation, centre = (part.detach().contiguous().numpy() for part in (self.rotation, self.centre))
+        return rotation, centre
 
     def with_slopes(self, slopes: Sequence[np.ndarray]) -> Tensor:
         """(B,) zeros that change with the cameras as a function does whose slopes along ``arrays`` are these."""
-        parts = (self.rotation, self.true_centre(), self.zoom[:, None])
-        changes = ((part - part.detach()).flatten(1) for part in parts)
+        changes = ((part - part.detach()).flatten(1) for part in (self.rotation, self.centre))
         moving = [
-            (torch.from_numpy(slope).flatten(1) if slope.ndim > 1 else torch.from_numpy(slope)[:, None]) * change
-            for slope, change in zip(slopes, changes, strict=True)
+            torch.from_numpy(slope).flatten(1) * change for slope, change in zip(slopes, changes, strict=True)
         ]
         return torch.cat(moving, 1).sum(1)
 
 
 def joined(parts: Sequence[CameraSets]) -> CameraSets:
     """All sets of several groups, in order."""
-    return CameraSets(
-        torch.cat([part.rotation for part in parts]), torch.cat([part.centre for part in parts]),
-        torch.cat([part.zoom for part in parts]),
-    )
+    return CameraSets(torch.cat([part.rotation for part in parts]), torch.cat([part.centre for part in parts]))
 
 
 class Objective(Protocol):

@@ -13,7 +13,7 @@ Positions in a view are in units of its half width, from -1 to 1, as in :mod:`.s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import cv2
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .rigs import Rig
 from .silhouettes import signed_distances
 from .views import View
 
@@ -53,13 +54,17 @@ class Pictures:
     intrinsics: Tensor  # (V, 4) normalised
     corners: tuple[Tensor, ...]  # (N, 2) positions in each view
 
+    def zoomed(self, factor: Tensor) -> Pictures:
+        """The same, taken for pictures of focal lengths that are ``factor`` () times as long."""
+        return replace(self, intrinsics=torch.cat([self.intrinsics[:, :2] * factor, self.intrinsics[:, 2:]], 1))
+
 
 @dataclass(frozen=True)
 class Matches:
     """N places, each seen at ``here`` (N, 2) in view ``first`` (N,) and at ``there`` (N, 2) in view ``second`` (N,).
 
     ``track`` (N,) numbers the corners: those found again in several views have several matches. ``front`` (T,) is the
-    depth at which a corner's ray meets the hull, in its own view.
+    depth at which a corner's ray meets the hull, in its own view, over the zoom.
     """
 
     first: Tensor
@@ -99,10 +104,11 @@ def _corners(image: np.ndarray, count: int) -> Tensor:
 
 
 @torch.no_grad()
-def find(pictures: Pictures, poses: Tensor) -> Matches:
+def find(pictures: Pictures, rig: Rig) -> Matches:
     """The corners of every view that are found again in others, as cameras that are about right show the surface."""
+    pictures, poses = pictures.zoomed(rig.zoom), rig.poses
     hull = _Hull.of(pictures, poses)
-    views = range(len(poses))
+    views = range(len(rig))
     fronts = [_front_map(pictures, hull, poses, view) for view in views]
     patches = [_patches(pictures, hull, poses, view) for view in views]
     first, second, here, there, corner = [], [], [], [], []
@@ -114,7 +120,7 @@ def find(pictures: Pictures, poses: Tensor) -> Matches:
         there.append(place)
         corner.append(index + sum(len(patch) for patch in patches[:source]))
     seen, track = torch.cat(corner).unique(return_inverse=True)
-    front = torch.cat([patch.depth for patch in patches])[seen]
+    front = torch.cat([patch.depth for patch in patches])[seen] / rig.zoom
     return Matches(torch.cat(first), torch.cat(second), torch.cat(here), torch.cat(there), track, front)
 
 

@@ -21,8 +21,6 @@ from .hull_rays import Choice
 from .information import Terms
 from .silhouettes import Silhouettes
 
-ZOOM = 0.25  # spread of the log of a focal length that nobody told
-
 
 @dataclass(frozen=True)
 class Weights:
@@ -58,7 +56,6 @@ def habit(scene: Silhouettes, sets: CameraSets) -> Tensor:
     aside = centre[..., :2] / 0.5
     distance = (centre[..., 2] / scene.distance).clamp(min=0.1).log() / 0.15
     unusual = unusual + 0.5 * aside.square().sum((1, 2)) + 0.5 * distance.square().sum(1)
-    unusual = unusual + 0.5 * (sets.zoom.log() / ZOOM).square()
     axes = rotation[..., 2, :]
     first, second = torch.triu_indices(len(scene), len(scene), 1)
     cosine = (axes[:, first] * axes[:, second]).sum(-1)
@@ -125,7 +122,7 @@ def start(scene: Silhouettes, rotation: Tensor) -> CameraSets:
     """Sets of cameras (B, V, 3, 3) with the object's centre on every optical axis, at the expected distance."""
     centre = torch.zeros(len(rotation), len(scene), 3)
     centre[..., 2] = scene.distance
-    return CameraSets(rotation, centre, torch.ones(len(rotation)))
+    return CameraSets(rotation, centre)
 
 
 def relative_rotations(rotation: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What few rays meet in the visual hull under very many sets of cameras: the judge of :mod:`.hull`, compiled.
 
 B, V, N, K, M are sets of cameras, views, their pixels, samples along a pixel's ray, and its likely places. R (B, V, 3,
-3) and T (B, V, 3) are the cameras, world to view, and zoom (B,) the factors of all focal lengths.
+3) and T (B, V, 3) are the cameras, world to view.
 """
 
 import math
@@ -26,7 +26,7 @@ from .lookup import (
     trace,
 )
 from .silhouettes import OUTLIERS
-from .slopes import move_cameras, pull, pull_inside
+from .slopes import move_cameras, pull, pull_inside, uncovered
 
 SLACK = f32(0.01)  # how far outside a mask a point may lie unpunished
 SOFTNESS = f32(0.06)  # of the masks
@@ -52,13 +52,13 @@ class Choice(NamedTuple):
 
 
 @host
-def judged(views, predicted, R, T, zoom, offsets):
+def judged(views, predicted, R, T, offsets):
     """Look all along the rays, at ``offsets`` (K,) from the centre.
 
     :returns: how much is uncovered (B, V), the evidence (B, V), and the choice of places.
     """
     sets, count, pixels, samples = len(R), R.shape[1], views.rays.shape[1], len(offsets)
-    uncovered, evidence = np.zeros((sets, count), np.float32), np.zeros((sets, count), np.float32)
+    missed, evidence = np.zeros((sets, count), np.float32), np.zeros((sets, count), np.float32)
     chosen = np.empty((sets, count, pixels, 1 + SURFACES), np.float32)
     chance = np.zeros((sets, count, pixels, SURFACES), np.float32)
     shown = np.zeros((sets, count, pixels, SURFACES, count), np.float32)
@@ -69,29 +69,27 @@ def judged(views, predicted, R, T, zoom, offsets):
     for one in range(sets):
         for source in range(count):
             for pixel in range(pixels):
-                trace(views, R[one], T[one], zoom[one], source, pixel, lines)
+                trace(views, R[one], T[one], ONE, source, pixel, lines)
                 for k in range(samples):
                     depth[k] = T[one, source, 2] + offsets[k]
                 inside_along(views, lines, depth, where, inside[source, pixel])
                 first = _entrance(inside[source, pixel])
-                front[source, pixel] = depth[first] / zoom[one] if first < samples else HIDDEN
+                front[source, pixel] = depth[first] if first < samples else HIDDEN
             front[source, pixels] = -HIDDEN
         for source in range(count):
             for pixel in range(pixels):
                 own = inside[source, pixel]
                 deepest = greatest(own)
-                uncovered[one, source] += _uncovered(own[deepest]) / f32(pixels)
+                missed[one, source] += uncovered(own[deepest], SLACK, SOFTNESS)[0] / f32(pixels)
                 for place in range(1 + SURFACES):
                     chosen[one, source, pixel, place] = offsets[deepest]
                 if front[source, pixel] == HIDDEN:
                     continue
-                trace(views, R[one], T[one], zoom[one], source, pixel, lines)
+                trace(views, R[one], T[one], ONE, source, pixel, lines)
                 for k in range(samples):
                     depth[k] = T[one, source, 2] + offsets[k]
                 _expect(predicted, source, pixel, own, offsets, usual)
-                _compare(
-                    views, predicted, T[one], zoom[one], source, pixel, lines, depth, front, where, seen, joint
-                )
+                _compare(views, predicted, T[one], source, pixel, lines, depth, front, where, seen, joint)
                 total = ZERO
                 for k in range(samples):
                     joint[k] = math.exp(joint[k] + usual[k]) if usual[k] > HALF * IMPOSSIBLE else ZERO
@@ -105,7 +103,7 @@ def judged(views, predicted, R, T, zoom, offsets):
                         for view in range(count):
                             shown[one, source, pixel, place, view] = seen[view, best]
                         joint[best] = ZERO
-    return uncovered, evidence, chosen, chance, shown
+    return missed, evidence, chosen, chance, shown
 
 
 @device
@@ -115,12 +113,6 @@ def _entrance(inside):
     while first < len(inside) and inside[first] <= -SLACK:
         first += 1
     return first
-
-
-@device
-def _uncovered(deep):
-    excess = max((-deep - SLACK) / SOFTNESS, ZERO)
-    return excess / (ONE + excess)
 
 
 @device
@@ -146,7 +138,7 @@ def _expect(predicted, source, pixel, inside, offsets, usual):
 
 
 @device
-def _compare(views, predicted, T, zoom, source, pixel, lines, depth, front, where, seen, alike):
+def _compare(views, predicted, T, source, pixel, lines, depth, front, where, seen, alike):
     """Fill in ``alike`` (K,), how much likelier what the views show of samples is for one place than for any two, as a
     logarithm, and ``seen`` (V, K); ``where`` (5, K) is for use meanwhile."""
     samples, size, common = len(depth), views.nearest.shape[1], views.commonness[source, pixel]
@@ -169,7 +161,7 @@ def _compare(views, predicted, T, zoom, source, pixel, lines, depth, front, wher
             own[k] = ZERO if own[k] <= -BEFORE else ONE / (ONE + hidden)
             gain = (ONE - STRANGE) * (exponential(-math.sqrt(where[0, k]) - common) - ONE)
             if told:
-                behind, error = zoom * where[2, k] - T[view, 2] - where[3, k], where[4, k]
+                behind, error = where[2, k] - T[view, 2] - where[3, k], where[4, k]
                 gain /= ONE + exponential(behind / error - TWO)
                 alike[k] *= exponential(TRUST * own[k] * logarithm(_fit(behind, error)))
             alike[k] *= ONE + own[k] * gain
@@ -186,30 +178,28 @@ def _fit(behind, error):
 
 
 @host
-def terms(views, predicted, R, T, zoom, choice, weights, sloping):
+def terms(views, predicted, R, T, choice, weights, sloping):
     """What each pixel adds to the score at the chosen places.
 
     :param weights: of the evidence and of what is uncovered, in the score.
-    :returns: evidence (B, V, N), how much is uncovered (B, V, N), and the slopes (B, V, 3, 3), (B, V, 3) and (B,) of
-        their weighted sum along R, T and zoom, zero unless ``sloping``.
+    :returns: evidence (B, V, N), how much is uncovered (B, V, N), and the slopes (B, V, 3, 3) and (B, V, 3) of their
+        weighted sum along R and T, zero unless ``sloping``.
     """
     offsets, chance, shown = choice
     sets, count, pixels, places = chance.shape
     evidence, missed = np.zeros((sets, count, pixels), np.float32), np.zeros((sets, count, pixels), np.float32)
     slope_R, slope_T = np.zeros((sets, count, 3, 3), np.float32), np.zeros((sets, count, 3), np.float32)
-    slope_zoom = np.zeros(sets, np.float32)
     lines, pulls = np.empty((count, 2, 3), np.float32), np.empty((count, 2, 3), np.float32)
     for one in range(sets):
         for source in range(count):
             for pixel in range(pixels):
-                trace(views, R[one], T[one], zoom[one], source, pixel, lines)
+                trace(views, R[one], T[one], ONE, source, pixel, lines)
                 pulls[:] = ZERO
                 covered = T[one, source, 2] + offsets[one, source, pixel, 0]
                 deep = inside_at(views, lines, covered)[0]
-                missed[one, source, pixel] = _uncovered(deep)
-                if sloping and deep < -SLACK:
-                    excess = ONE + (-deep - SLACK) / SOFTNESS
-                    pull_inside(views, lines, pulls, covered, weights[1] / (SOFTNESS * excess * excess))
+                missed[one, source, pixel], by_deep = uncovered(deep, SLACK, SOFTNESS)
+                if sloping:
+                    pull_inside(views, lines, pulls, covered, -weights[1] * by_deep)
                 for place in range(places):
                     depth = T[one, source, 2] + offsets[one, source, pixel, 1 + place]
                     likely = chance[one, source, pixel, place]
@@ -219,24 +209,20 @@ def terms(views, predicted, R, T, zoom, choice, weights, sloping):
                             continue
                         u, v, z = seen_at(lines, view, depth)
                         alike, by_u, by_v, by_behind = _likelihood(
-                            views, predicted, T[one], zoom[one], source, pixel, view, u, v, z, sight
+                            views, predicted, T[one], source, pixel, view, u, v, z, sight
                         )
                         evidence[one, source, pixel] += likely * alike
                         if sloping:
                             weight = weights[0] * likely
-                            by_z = weight * by_behind * zoom[one]
-                            pull(lines, pulls, view, depth, weight * by_u, weight * by_v, by_z)
+                            pull(lines, pulls, view, depth, weight * by_u, weight * by_v, weight * by_behind)
                             slope_T[one, view, 2] -= weight * by_behind
-                            slope_zoom[one] += weight * by_behind * z
                 if sloping:
-                    slope_zoom[one] += move_cameras(
-                        views, R[one], T[one], zoom[one], source, pixel, lines, pulls, slope_R[one], slope_T[one]
-                    )
-    return evidence, missed, slope_R, slope_T, slope_zoom
+                    move_cameras(views, R[one], T[one], ONE, source, pixel, lines, pulls, slope_R[one], slope_T[one])
+    return evidence, missed, slope_R, slope_T
 
 
 @device
-def _likelihood(views, predicted, T, zoom, source, pixel, view, u, v, z, sight):
+def _likelihood(views, predicted, T, source, pixel, view, u, v, z, sight):
     """What one view says of a point, as in ``_compare`` but between pixels, and its slopes along the position and along
     how far the point is behind a predicted surface."""
     total, by_u, by_v = squared_difference(views, view, u, v, source, pixel, SAME)
@@ -248,7 +234,7 @@ def _likelihood(views, predicted, T, zoom, source, pixel, view, u, v, z, sight):
         return math.log(ONE + sight * gain), by_distance * by_u, by_distance * by_v, ZERO
     expected, expected_u, expected_v = _between(predicted.maps, view, u, v, 0)
     error, error_u, error_v = _between(predicted.maps, view, u, v, 1)
-    behind = zoom * z - T[view, 2] - expected
+    behind = z - T[view, 2] - expected
     visible = ONE / (ONE + math.exp(behind / error - TWO))
     fit = _fit(behind, error)
     whole = ONE + sight * visible * gain

@@ -16,6 +16,7 @@ from .agreement import Scene, Surface
 from .bundle import Bundle
 from .correspondences import Matches
 from .information import DIFFERENCE, Terms, directions
+from .rigs import Rig
 
 CLOSE = 0.006  # half widths of a view by which matches may miss
 MATCH_WEIGHT = 0.012  # in the score
@@ -34,68 +35,70 @@ class Pull:
     bundle: Bundle
     matches: Matches
 
-    def terms(self, poses: Tensor) -> Terms:
-        """What each match adds to the score of cameras (V, 4, 4)."""
-        return Terms(bundle.log_ratios(self.bundle, poses, self.matches, CLOSE), MATCH_WEIGHT)
+    def terms(self, rig: Rig) -> Terms:
+        """What each match adds to the score."""
+        return Terms(bundle.log_ratios(self.bundle, rig, self.matches, CLOSE), MATCH_WEIGHT)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What sets of cameras (V, 4, 4) should suit: the views, and matches if there are any."""
+    """What cameras should suit: the views, and matches if there are any; with a focal length that nobody told the zoom
+    may change."""
 
     scene: Scene
     pull: Pull | None = None
+    zooming: bool = False
 
     @torch.no_grad()
-    def look(self, poses: Tensor) -> tuple[float, Surface]:
+    def look(self, rig: Rig) -> tuple[float, Surface]:
         """The score, and where the pixels meet the object."""
-        score, surface = agreement.judge(self.scene, poses)
-        return score + self.matched(poses), surface
+        score, surface = agreement.judge(self.scene, rig)
+        return score + self.matched(rig), surface
 
-    def matched(self, poses: Tensor) -> float:
+    def matched(self, rig: Rig) -> float:
         """What matches add to the score."""
-        return float(self.pull.terms(poses).total()) if self.pull else 0.0
+        return float(self.pull.terms(rig).total()) if self.pull else 0.0
 
-    def slope_at(self, poses: Tensor, surface: Surface) -> Tensor:
-        """(P,) how the score on a surface found before changes with small moves of the cameras (``bundle.moved``)."""
-        poses = poses.detach().requires_grad_()
-        score = agreement.score_at(self.scene, poses, surface)
+    def slope_at(self, rig: Rig, surface: Surface) -> Tensor:
+        """(P,) how the score on a surface found before changes with small moves of the cameras."""
+        here = Rig(rig.poses.detach().requires_grad_(), rig.zoom.detach().requires_grad_())
+        score = agreement.score_at(self.scene, here, surface)
         if self.pull:
-            score = score + self.pull.terms(poses).total()
-        return bundle.slope_of_move(poses.detach(), torch.autograd.grad(score, poses)[0])
+            score = score + self.pull.terms(here).total()
+        slopes = torch.autograd.grad(score, (here.poses, here.zoom))
+        return rig.slope_of_move(*slopes)[: rig.parameters(self.zooming)]
 
-    def terms_at(self, poses: Tensor, surface: Surface) -> list[Terms]:
-        """What the score is the sum of, but for how usual the object's place before the cameras is."""
-        terms = agreement.terms_at(self.scene, poses, surface)
-        return [*terms, self.pull.terms(poses)] if self.pull else terms
+    def terms_at(self, rig: Rig, surface: Surface) -> list[Terms]:
+        """What the score is the sum of, but for how usual the object's place and the lens are."""
+        terms = agreement.terms_at(self.scene, rig, surface)
+        return [*terms, self.pull.terms(rig)] if self.pull else terms
 
 
-def climb(goal: Goal, poses: Tensor, *, rounds: int) -> tuple[float, Tensor]:
-    """Improve one set of cameras (V, 4, 4): the best score met on the way, the start's included, and its cameras."""
-    best, _ = goal.look(poses)
+def climb(goal: Goal, rig: Rig, *, rounds: int) -> tuple[float, Rig]:
+    """Improve cameras: the best score met on the way, the start's included, and its cameras."""
+    best, _ = goal.look(rig)
     for _ in range(rounds):
-        score, there = _ascent(goal, poses, _measured(goal, poses), STEPS)
+        score, there = _ascent(goal, rig, _measured(goal, rig), STEPS)
         if score > best:
-            best, poses = score, there
-    return best, poses
+            best, rig = score, there
+    return best, rig
 
 
-def explore(goal: Goal, poses: Tensor, *, leaps: int, generator: torch.Generator) -> tuple[float, Tensor]:
-    """Improve one set of cameras (V, 4, 4) by leaps, each with a short climb after it; the best is where the next one
-    begins."""
-    best, _ = goal.look(poses)
-    ways = _measured(goal, poses)
+def explore(goal: Goal, rig: Rig, *, leaps: int, generator: torch.Generator) -> tuple[float, Rig]:
+    """Improve cameras by leaps, each with a short climb after it; the best is where the next one begins."""
+    best, _ = goal.look(rig)
+    ways = _measured(goal, rig)
     for _ in range(leaps):
         leap = LEAP * torch.randn(len(ways), generator=generator)
-        score, there = _ascent(goal, _moved(poses, ways @ leap), ways, LEAP_STEPS, wanted=best)
+        score, there = _ascent(goal, _moved(rig, ways @ leap), ways, LEAP_STEPS, wanted=best)
         if score > best:
-            best, poses, ways = score, there, _measured(goal, there)
-    return best, poses
+            best, rig, ways = score, there, _measured(goal, there)
+    return best, rig
 
 
-def _ascent(goal: Goal, there: Tensor, ways: Tensor, steps: int, wanted: float = -np.inf) -> tuple[float, Tensor]:
-    """The best cameras met by Adam in units of the directions ``ways`` (P, P), from cameras (V, 4, 4) on. It gives up
-    where it has no hope to come to the ``wanted`` score."""
+def _ascent(goal: Goal, there: Rig, ways: Tensor, steps: int, wanted: float = -np.inf) -> tuple[float, Rig]:
+    """The best cameras met by Adam in units of the directions ``ways`` (P, P). It gives up where it has no hope to come
+    to the ``wanted`` score."""
     mean, square = torch.zeros(len(ways)), torch.zeros(len(ways))
     best, kept = -np.inf, there
     for step in range(steps + 1):
@@ -114,14 +117,15 @@ def _ascent(goal: Goal, there: Tensor, ways: Tensor, steps: int, wanted: float =
     return best, kept
 
 
-def _moved(poses: Tensor, move: Tensor) -> Tensor:
-    return bundle.moved(poses, move[None])[0]
+def _moved(rig: Rig, move: Tensor) -> Rig:
+    return rig.moved(move[None])[0]
 
 
 @torch.no_grad()
-def _measured(goal: Goal, poses: Tensor) -> Tensor:
-    """(P, P) directions of the parameters of cameras (V, 4, 4)."""
-    _, surface = goal.look(poses)
-    shifts = DIFFERENCE * torch.eye(6 * (len(poses) - 1))
-    around = [goal.terms_at(there, surface) for there in bundle.moved(poses, shifts)]
-    return directions(goal.terms_at(poses, surface), around, STIFFNESS)
+def _measured(goal: Goal, rig: Rig) -> Tensor:
+    """(P, P) directions of the cameras' parameters."""
+    _, surface = goal.look(rig)
+    shifts = DIFFERENCE * torch.eye(rig.parameters(goal.zooming))
+    return directions(
+        goal.terms_at(rig, surface), [goal.terms_at(_moved(rig, shift), surface) for shift in shifts], STIFFNESS
+    )

@@ -80,11 +80,10 @@ def _deepest(views, lines, source, depth, coarse, seen, inside):
 @host
 def margins(views, R, T, zoom, offsets, weight, sloping):
     """How far inside the other views' masks points at offsets (B, V, N) from the centre lie, and the slopes
-    (B, V, 3, 3), (B, V, 3) and (B,) of what they add to the score along R, T and zoom, zero unless ``sloping``."""
+    (B, V, 3, 3) and (B, V, 3) of what they add to the score along R and T, zero unless ``sloping``."""
     sets, count, pixels = offsets.shape
     inside = np.empty((sets, count, pixels), np.float32)
     slope_R, slope_T = np.zeros((sets, count, 3, 3), np.float32), np.zeros((sets, count, 3), np.float32)
-    slope_zoom = np.zeros(sets, np.float32)
     lines, pulls = np.empty((count, 2, 3), np.float32), np.empty((count, 2, 3), np.float32)
     for one in range(sets):
         for source in range(count):
@@ -103,7 +102,7 @@ def margins(views, R, T, zoom, offsets, weight, sloping):
                     pulls[:] = ZERO
                     by = weight * WIDTH / ((miss + WIDTH) * (miss + WIDTH))
                     pull(lines, pulls, decides, depth, by * by_u, by * by_v, ZERO)
-                    slope_zoom[one] += move_cameras(
+                    move_cameras(
                         views, R[one], T[one], zoom[one], source, pixel, lines, pulls, slope_R[one], slope_T[one]
                     )
-    return inside, slope_R, slope_T, slope_zoom
+    return inside, slope_R, slope_T

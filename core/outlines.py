@@ -84,15 +84,17 @@ class OutlineObjective:
 
     @torch.no_grad()
     def look(self, sets: CameraSets) -> tuple[Tensor, np.ndarray]:
-        points = touching(self.outlines, sets)
+        points = touching(self.outlines, *sets.arrays(), _ones(sets))
         return self.terms(sets, points)[0].total(), points
 
     def value(self, sets: CameraSets, points: np.ndarray) -> Tensor:
-        inside, *slopes = margins(self.outlines.lines, *sets.arrays(), points, self._weight(points), True)
+        inside, *slopes = margins(
+            self.outlines.lines, *sets.arrays(), _ones(sets), points, self._weight(points), True
+        )
         return self._terms(inside).total() + sets.with_slopes(slopes)
 
     def terms(self, sets: CameraSets, points: np.ndarray) -> list[Terms]:
-        return [self._terms(depth_inside(self.outlines, sets, points))]
+        return [self._terms(depth_inside(self.outlines, *sets.arrays(), _ones(sets), points))]
 
     def _terms(self, inside: np.ndarray) -> Terms:
         miss = (-torch.from_numpy(inside) - float(SLACK)).clamp(min=0).flatten(1)
@@ -102,12 +104,18 @@ class OutlineObjective:
         return self.weight / points[0].size
 
 
-def touching(outlines: Outlines, sets: CameraSets) -> np.ndarray:
-    """(B, V, N) where each ray is deepest inside the other masks, before or behind the object's centre."""
+def _ones(sets: CameraSets) -> np.ndarray:
+    """(B,) zooms: the search takes focal lengths as they are told or assumed."""
+    return np.ones(len(sets), np.float32)
+
+
+def touching(outlines: Outlines, R: np.ndarray, T: np.ndarray, zoom: np.ndarray) -> np.ndarray:
+    """(B, V, N) where each ray is deepest inside the other masks, before or behind the object's centre; cameras as in
+    :mod:`.outline_rays`."""
     detail = outlines.detail
-    return deepest(outlines.lines, *sets.arrays(), detail.depths, np.array(detail.finer))
+    return deepest(outlines.lines, R, T, zoom, detail.depths, np.array(detail.finer))
 
 
-def depth_inside(outlines: Outlines, sets: CameraSets, points: np.ndarray) -> np.ndarray:
+def depth_inside(outlines: Outlines, R: np.ndarray, T: np.ndarray, zoom: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(B, V, N) how far inside the other masks points lie, in half widths, at offsets (B, V, N) from the centre."""
-    return margins(outlines.lines, *sets.arrays(), points, 0.0, False)[0]
+    return margins(outlines.lines, R, T, zoom, points, 0.0, False)[0]

@@ -1,4 +1,4 @@
-"""Weighted Perspective-n-Point: camera poses from predicted points, and the focal length that explains them best.
+"""Weighted Perspective-n-Point: camera poses from predicted points.
 
 The paper (section 3.3) finds a view's pose as argmin ½ Σ β_j ‖π(R p_j + t) − q_j‖² with β = opacity · weight. Here the
 square is a Huber function, so that a wrong point pulls no harder than a bound, and the minimum is sought by
@@ -19,8 +19,6 @@ RELATIVE_HUBER = 0.1  # where the Huber function turns linear, in units of the r
 NEAR = 0.05  # points nearer than this share of the expected distance project as if they were that far away
 SMALLEST_WEIGHT = 1e-6  # of the largest one; points below it do not count as weighted
 SMALLEST_SPREAD = 1e-3  # second over first extent of the points, below which they lie on a line
-FACTORS = (0.5, 2.0)  # range of the focal search
-FLAT = 0.05  # relative gain in cost below which the points do not determine the focal length
 
 
 @dataclass(frozen=True)
@@ -156,69 +154,6 @@ def solve_pnp(points: Tensor, rays: Tensor, weights: Tensor, *, distance: Tensor
     solvable &= cost.isfinite()
     world_to_camera = torch.where(solvable[:, None, None], world_to_camera, fallback)
     return _solution(world_to_camera, torch.where(solvable, cost * total, infinite), device)
-
-
-@torch.no_grad()
-def search_focal(points: Tensor, rays: Tensor, weights: Tensor, *, distance: Tensor) -> tuple[float, PnPSolution]:
-    """One factor on the guessed focal length of all views that lets the points reproject best.
-
-    A focal length s times the guessed one turns rays into rays / s. The residuals are compared in pixels of the
-    canonical views, which do not shrink with s. Where no factor is clearly better than 1, the points do not determine
-    the focal length and the guess stands.
-
-    :param points: (V, N, 3); rays (V, N, 2) under the guessed focal length; weights (V, N).
-    :param distance: (V,) expected distance of the origin under the guessed focal length.
-    :returns: the factor, and the poses under it; their costs are in units of rays / factor.
-    """
-    guess = solve_pnp(points, rays, weights, distance=distance)
-    seen = guess.cost.isfinite()
-    if not bool(seen.any()):
-        return 1.0, guess
-    chosen = _as_double(*(values[seen] for values in (points, rays, weights, distance, guess.world_to_camera)))
-    low, high = (torch.tensor(bound, dtype=torch.float64).log2().item() for bound in FACTORS)
-    coarse = torch.linspace(low, high, 17, dtype=torch.float64)  # holds 0, the logarithm of the guess
-    costs = _focal_costs(coarse.exp2(), *chosen)
-    best = coarse[costs.argmin()]
-    step = coarse[1] - coarse[0]
-    fine = (best + step * torch.linspace(-1, 1, 9, dtype=torch.float64)).clamp(low, high)
-    fine_costs = _focal_costs(fine.exp2(), *chosen)
-    if float(fine_costs.min()) >= (1 - FLAT) * float(costs[coarse.abs().argmin()]):
-        return 1.0, guess
-    factor = 2.0 ** _parabola_minimum(fine, fine_costs)
-    return factor, solve_pnp(points, rays / factor, weights, distance=scaled_distance(distance, factor))
-
-
-def scaled_distance(distance: Tensor, factor: float | Tensor) -> Tensor:
-    """The distance at which a sphere of radius 1 fills the same pixels behind a lens ``factor`` times as long."""
-    # d = 1 / sin(half angle), hence tan(half angle) = 1 / √(d² − 1), and the tangent shrinks by the factor.
-    return (1 + factor**2 * (distance.square() - 1)).sqrt()
-
-
-def _focal_costs(factors: Tensor, points: Tensor, rays: Tensor, weights: Tensor, distance: Tensor,
-                 poses: Tensor) -> Tensor:
-    """Costs (F,) of focal factors in pixels, up to a constant; each starts from the poses under the guess."""
-    count, views = len(factors), len(points)
-    factor = factors.to(points).repeat_interleave(views)  # (F·V,)
-    repeat = [values.repeat(count, *(1,) * (values.ndim - 1)) for values in (points, rays, weights, distance, poses)]
-    points, rays, weights, distance, poses = repeat
-    problem, total = _normalised(points, rays / factor[:, None, None], weights, scaled_distance(distance, factor))
-    translation = poses[:, None, :3, 3].clone()
-    translation[..., 2] *= factor[:, None]
-    cost = _levenberg_marquardt(problem, poses[:, None, :3, :3], translation, 12)[2][:, 0]
-    # The canonical focal length is proportional to 1 / tan(half angle) = √(d² − 1), times the factor.
-    pixels = cost * total * factor.square() * (distance.square() - 1)
-    return pixels.view(count, views).sum(1).cpu()
-
-
-def _parabola_minimum(positions: Tensor, values: Tensor) -> float:
-    """The minimum of the parabola through the lowest of equally spaced values and its neighbours."""
-    index = int(values.argmin())
-    if index in (0, len(values) - 1):
-        return float(positions[index])
-    before, lowest, after = values[index - 1 : index + 2].tolist()
-    curvature = before - 2 * lowest + after
-    offset = 0.5 * (before - after) / curvature if curvature > 0 else 0.0
-    return float(positions[index] + offset * (positions[index + 1] - positions[index]))
 
 
 def _as_double(*values: Tensor) -> list[Tensor]:

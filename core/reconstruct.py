@@ -24,7 +24,7 @@ from .model import PFLRM, Prediction
 from .model.pflrm import view_distance
 from .observations import Observations
 from .photos import focal_is_known, load_photos
-from .pnp import PnPSolution, search_focal, solve_pnp
+from .pnp import solve_pnp
 from .refine import refine_field
 from .refine_poses import refine_poses
 from .request import QUALITIES, Progress
@@ -32,7 +32,6 @@ from .search import Hypothesis, alternatives, search_poses, symmetry
 from .views import Photo, View, canonical_view, closeups, zoomed
 
 SURE = 0.5  # mean confidence from which on level photos tell where the sky is
-EXPLAINED = 0.3  # share of the rays' spread that points may leave unexplained and still decide the focal length
 # Share of a run's time that has passed by then.
 REFINING_BEGINS = {"draft": 0.85, "standard": 0.41, "best": 0.34}
 FITTING_BEGINS = {"draft": 0.85, "standard": 0.8, "best": 0.8}
@@ -161,37 +160,6 @@ def reference_first(poses: np.ndarray, distance: float) -> np.ndarray:
     return np.concatenate([reference_pose(distance)[None], poses[1:]])
 
 
-def residual(solver: PnPInput, solution: PnPSolution) -> float:
-    """How badly the network's points explain the source views: weighted root mean square in units of the rays' spread.
-
-    Points that know nothing of the poses leave a third or more: the robust cost bounds what a wrong point adds.
-    """
-    weights = solver.weights[1:, :, None]
-    total = weights.sum(1, keepdim=True).clamp(min=1e-6)
-    centred = solver.rays[1:] - (weights * solver.rays[1:]).sum(1, keepdim=True) / total
-    spread = (weights * centred.square()).sum()
-    return float(torch.sqrt(2 * solution.cost[1:].sum() / spread.clamp(min=1e-9)))
-
-
-def look(model: PFLRM, photos: Sequence[Photo]) -> tuple[list[View], Prediction]:
-    """Canonical views and what the network makes of them, under the focal length that its points explain best.
-
-    Where no photo tells the focal length, one factor is sought for all photos, as if one camera took them. A network
-    whose points do not explain the views has no say in it.
-    """
-    views = [canonical_view(photo, model.config.image_size) for photo in photos]
-    prediction = predict(model, views)
-    if len(photos) < 2 or focal_is_known(photos):
-        return views, prediction
-    solver = pnp_input(prediction, views, model.config.patches)
-    solution = solve_pnp(solver.points, solver.rays, solver.weights, distance=solver.distance)
-    if residual(solver, solution) > EXPLAINED:
-        return views, prediction
-    factor, _ = search_focal(solver.points[1:], solver.rays[1:], solver.weights[1:], distance=solver.distance[1:])
-    views = zoomed(views, factor)
-    return views, predict(model, views)
-
-
 def find_poses(
     views: Sequence[View], prediction: Prediction, side: int, options: Options, progress: Callable[[float], None],
 ) -> list[Hypothesis]:
@@ -202,7 +170,6 @@ def find_poses(
     depth, log_scale = own_depth(prediction)
     return search_poses(
         views, depth=depth, depth_log_scale=log_scale, candidates=[candidate],
-        zooming=not focal_is_known([view.photo for view in views]),
         effort=options.quality, seed=options.seed, progress=progress,
     )
 
@@ -240,23 +207,24 @@ def reconstruct(
     with stage("Loading Model", 0.1):
         model = models.get(options.weights, choose_device(options.device))
     with stage("Looking at Photos", 0.15):
-        views, prediction = look(model, loaded)
+        views = [canonical_view(photo, model.config.image_size) for photo in loaded]
+        prediction = predict(model, views)
     refining, fitting = REFINING_BEGINS[options.quality], FITTING_BEGINS[options.quality]
     with stage("Finding Poses", 0.2):
         hypotheses = find_poses(
             views, prediction, model.config.patches, options,
             lambda share: progress("Finding Poses", 0.2 + (refining - 0.2) * share),
         )
-        if hypotheses[0].zoom != 1:
-            views = zoomed(views, hypotheses[0].zoom)
-            prediction = predict(model, views)
     with stage("Refining Poses", refining):
         hypotheses = refine_poses(
             views, hypotheses, closeups=closeups(views), quality=options.quality, seed=options.seed,
-            uneven=exposed_differently([photo.exposure for photo in loaded]),
+            uneven=exposed_differently([photo.exposure for photo in loaded]), zooming=not focal_is_known(loaded),
             progress=lambda share: progress("Refining Poses", refining + (fitting - refining) * share),
         )
         poses, sure = hypotheses[0].world_to_camera, hypotheses[0].confidence
+        if hypotheses[0].zoom != 1:
+            views = zoomed(views, hypotheses[0].zoom)
+            prediction = predict(model, views)
     mesh = None
     if not options.poses_only:
         with stage("Fitting Shape", fitting):

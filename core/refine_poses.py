@@ -7,6 +7,7 @@ a false summit. The winner has the highest sum of both scores, the search's and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,8 +19,10 @@ from torch import Tensor
 from . import agreement, bundle, confidence, correspondences
 from .agreement import Scene
 from .bundle import Bundle
+from .cameras import half_angle_of, object_distance
 from .correspondences import Pictures
 from .natural_gradient import CLOSE, Goal, Pull, climb, explore
+from .rigs import Rig, rig_of
 from .search import Hypothesis
 from .threads import side_by_side
 from .verticals import likeliest
@@ -55,13 +58,15 @@ EFFORTS = {
 
 def refine_poses(
     views: Sequence[View], hypotheses: Sequence[Hypothesis], *, closeups: Sequence[View] | None = None,
-    uneven: bool = False, quality: str, seed: int = 0, progress: Callable[[float], None] | None = None,
+    uneven: bool = False, zooming: bool = False, quality: str, seed: int = 0,
+    progress: Callable[[float], None] | None = None,
 ) -> list[Hypothesis]:
     """Improve the cameras of canonical views.
 
     :param hypotheses: the search's explanations, best first; each view but the first may move.
     :param closeups: the same views in more pixels, in which correspondences are sought; without, in the views.
     :param uneven: the photos are exposed differently.
+    :param zooming: nobody told the focal length: look for a factor of it too, the same for all views.
     :param quality: "draft" and a single view leave everything as it is.
     :param progress: called with the fraction done; it may raise to stop the work.
     :returns: as many hypotheses, the best first, which has the highest score, each with the vertical that suits its
@@ -73,10 +78,10 @@ def refine_poses(
     report = progress or (lambda fraction: None)
     ground = _Ground(
         agreement.prepare(views, pixels=effort.pixels, depths=effort.depths, uneven=uneven),
-        correspondences.prepare(closeups or views), bundle.prepare(closeups or views),
+        correspondences.prepare(closeups or views), bundle.prepare(closeups or views), zooming,
     )
     starts = [
-        _Found(-np.inf, poses, index, torch.Generator().manual_seed(seed + index))
+        _Found(-np.inf, rig_of(poses), index, torch.Generator().manual_seed(seed + index))
         for index, poses in enumerate(torch.from_numpy(one.world_to_camera).float() for one in hypotheses)
     ]
 
@@ -105,7 +110,8 @@ def refine_poses(
         best = _matched(best_sets[0], ground, LAST_WIDTHS)
         best_of[best.index] = best
     report(1.0)
-    refined = [_told(one, best_of[index], ground) for index, one in enumerate(hypotheses)]
+    lens = best.rig.zoom, half_angle_of(views[0].intrinsics)
+    refined = [_told(one, best_of[index], ground, *lens) for index, one in enumerate(hypotheses)]
     first = refined.pop(best.index)
     sure = confidence.with_matches(first.confidence, best.matches())
     return [replace(first, score=max(one.score for one in hypotheses), confidence=sure), *refined]
@@ -118,15 +124,19 @@ class _Ground:
     scene: Scene
     pictures: Pictures
     bundle: Bundle
+    zooming: bool
+
+    def goal(self, pull: Pull | None = None) -> Goal:
+        return Goal(self.scene, pull, self.zooming)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The best cameras (V, 4, 4) met so far from hypothesis ``index``, their score, chance of their own, the matches
+    """The best cameras met so far from hypothesis ``index``, their score, chance of their own, the matches
     that they follow, and what these add to the score."""
 
     score: float
-    poses: Tensor
+    rig: Rig
     index: int
     chance: torch.Generator
     pull: Pull | None = None
@@ -138,47 +148,55 @@ class _Found:
     def matches(self) -> np.ndarray:
         """How many correspondences of each camera (V,) fit."""
         if self.pull is None:
-            return np.zeros(len(self.poses))
-        return bundle.fitting(self.pull.bundle, self.poses, self.pull.matches, 2 * CLOSE).numpy()
+            return np.zeros(len(self.rig))
+        return bundle.fitting(self.pull.bundle, self.rig, self.pull.matches, 2 * CLOSE).numpy()
 
 
-def _told(hypothesis: Hypothesis, found: _Found, ground: _Ground) -> Hypothesis:
-    """The hypothesis with the cameras that were found, and the vertical that suits them."""
-    up = likeliest(ground.scene.verticals, found.poses[:, :3, :3])
-    return replace(hypothesis, world_to_camera=found.poses.double().numpy(), up=up.double().numpy())
+def _told(hypothesis: Hypothesis, found: _Found, ground: _Ground, zoom: Tensor, half_angle: float) -> Hypothesis:
+    """The hypothesis with the cameras that were found, and the vertical that suits them. All hypotheses get the
+    ``zoom`` of the best one, and the distance that belongs to a view of that zoom.
+
+    :param half_angle: of the first view without it, in radians.
+    """
+    poses = found.rig.zoomed(zoom / found.rig.zoom).poses.double().numpy()
+    if ground.zooming:
+        distance = object_distance(math.atan(math.tan(half_angle) / float(zoom)))
+        poses[:, :3, 3] *= distance / poses[0, 2, 3]
+    up = likeliest(ground.scene.verticals, found.rig.poses[:, :3, :3])
+    return replace(hypothesis, world_to_camera=poses, up=up.double().numpy(), zoom=hypothesis.zoom * float(zoom))
 
 
 def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:
     """The cameras to which outlines and colours lead."""
-    goal = Goal(ground.scene)
-    _, poses = climb(goal, found.poses, rounds=effort.rounds)
-    score, poses = explore(goal, poses, leaps=effort.first_leaps, generator=found.chance)
-    return replace(found, score=score, poses=poses)
+    goal = ground.goal()
+    _, rig = climb(goal, found.rig, rounds=effort.rounds)
+    score, rig = explore(goal, rig, leaps=effort.first_leaps, generator=found.chance)
+    return replace(found, score=score, rig=rig)
 
 
 def _matched(found: _Found, ground: _Ground, widths: tuple[float, float] = MATCH_WIDTHS) -> _Found:
     """The cameras to which correspondences lead, if they are better."""
-    poses, matches = found.poses, correspondences.find(ground.pictures, found.poses)
+    rig, matches = found.rig, correspondences.find(ground.pictures, found.rig)
     pull = Pull(ground.bundle, matches)
-    found = replace(found, pull=pull, matched=float(pull.terms(poses).total()))
+    found = replace(found, pull=pull, matched=float(pull.terms(rig).total()))
     if len(matches) == 0:
         return found
     first, second = widths
-    poses = bundle.adjust(ground.bundle, poses, matches, first)
-    matches = correspondences.find(ground.pictures, poses)
-    poses = bundle.adjust(ground.bundle, poses, matches, second)
-    goal = Goal(ground.scene, Pull(ground.bundle, matches))
-    total, poses = climb(goal, poses, rounds=1)
-    return _at(found, goal, total, poses) if total > found.total() else found
+    rig = bundle.adjust(ground.bundle, rig, matches, first, ground.zooming)
+    matches = correspondences.find(ground.pictures, rig)
+    rig = bundle.adjust(ground.bundle, rig, matches, second, ground.zooming)
+    goal = ground.goal(Pull(ground.bundle, matches))
+    total, rig = climb(goal, rig, rounds=1)
+    return _at(found, goal, total, rig) if total > found.total() else found
 
 
 def _explored(found: _Found, ground: _Ground, leaps: int) -> _Found:
     """The best cameras within a few leaps."""
-    goal = Goal(ground.scene, found.pull)
-    total, poses = explore(goal, found.poses, leaps=leaps, generator=found.chance)
-    return _at(found, goal, total, poses)
+    goal = ground.goal(found.pull)
+    total, rig = explore(goal, found.rig, leaps=leaps, generator=found.chance)
+    return _at(found, goal, total, rig)
 
 
-def _at(found: _Found, goal: Goal, total: float, poses: Tensor) -> _Found:
-    added = goal.matched(poses)
-    return replace(found, score=total - added, poses=poses, pull=goal.pull, matched=added)
+def _at(found: _Found, goal: Goal, total: float, rig: Rig) -> _Found:
+    added = goal.matched(rig)
+    return replace(found, score=total - added, rig=rig, pull=goal.pull, matched=added)

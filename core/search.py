@@ -3,7 +3,8 @@
 Nothing needs to be learned. Level cameras are tabulated pair by pair (:mod:`.pairs`) and put together to many different
 sets. Rounds of improvement follow, each with fewer sets and a closer look: first their outlines alone
 (:mod:`.outlines`), then the visual hull and the appearance of all views too (:mod:`.hull`). Poses from the network's
-PnP join as further candidates; all are judged alike. Where nobody told the focal length it changes along.
+PnP join as further candidates; all are judged alike. A focal length that nobody told is taken as it is assumed: a wrong
+one does little harm here, and so coarse a look cannot tell (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ SHAKE_TURN, SHAKE_TILT = 8.0, 3.0  # degrees; silhouettes and colours tell turns
 # Score that a mismatch of all outlines costs. From 100 to 800 it makes little difference to who wins on scans_val, but
 # a larger weight makes the way up so steep that fewer cameras find it.
 OUTLINE_WEIGHT = 100.0
-ZOOM_TEMPERATURE = 0.5  # difference of score by which one explanation's focal length counts e times more
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Hypothesis:
     score: float  # higher is better
     confidence: np.ndarray  # (V,) probability that a camera is within SURE_WITHIN of the truth; 1 for the reference
     up: np.ndarray = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))  # (3,) to the sky, in the poses' world
-    zoom: float = 1.0  # factor of all views' focal lengths, one for all hypotheses of a search
+    zoom: float = 1.0  # factor of all views' focal lengths, the same for all hypotheses
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ EFFORTS = {
 def search_poses(
     views: Sequence[View], *,
     depth: np.ndarray | None = None, depth_log_scale: np.ndarray | None = None,
-    candidates: Sequence[np.ndarray] = (), zooming: bool = False, effort: str = "standard", seed: int = 0,
+    candidates: Sequence[np.ndarray] = (), effort: str = "standard", seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> list[Hypothesis]:
     """Find the cameras of canonical views of one object.
@@ -103,7 +103,6 @@ def search_poses(
     :param depth: (V, G, G) z-depth in each view's own frame, and ``depth_log_scale`` (V, G, G) the log of its Laplace
         scale: what a network knows of the views; both optional.
     :param candidates: further sets of cameras (V, 4, 4), world-to-camera in the frame of the reference view.
-    :param zooming: nobody told the focal length: look for a factor of it too, the same for all views.
     :param effort: "draft", "standard" or "best": about 1, 3 or 13 seconds on two cores for four views.
     :param progress: called with the fraction done; it may raise to stop the search.
     :returns: distinct hypotheses, best first, with the first view as the reference.
@@ -120,7 +119,7 @@ def search_poses(
         alone = hull.start(scenes[0], _level(torch.eye(3)[None, None]))
         up = np.array([0.0, 0.0, 1.0]) if views[0].up is None else cameras.REFERENCE_ROTATION.T @ views[0].up
         return [Hypothesis(to_cameras(scenes[0], alone)[0], 0.0, np.ones(1), up)]
-    sets, score = _starts(views, scenes[0], settings, zooming, report)
+    sets, score = _starts(views, scenes[0], settings, report)
     objectives = [_objective(views, *both) for both in zip(scenes, settings.rounds, strict=True)]
     for done, (objective, now) in enumerate(zip(objectives, settings.rounds, strict=True)):
         sets = sets[pairs.distinct(sets.rotation, score, apart=now.apart, count=now.sets)]
@@ -129,20 +128,20 @@ def search_poses(
         natural = done > 0  # to measure the movements of many sets would take longer than it spares
         sets, score = climb(
             objective, sets, steps=now.steps, rate=NATURAL_RATE if natural else RATE, renewal=now.renewal,
-            zooming=zooming, natural=natural,
+            natural=natural,
         )
         report(0.25 + 0.7 * (done + 1) / len(objectives))
     generator = torch.Generator().manual_seed(seed)
     others = joined([_turned(sets, score), _shaken(sets, score, *settings.shaken, generator)])
     for objective, now in zip(objectives[-2:], settings.rounds[-2:], strict=True):
         others, value = climb(
-            objective, others, steps=TURN_STEPS, rate=NATURAL_RATE, renewal=now.renewal, zooming=zooming, natural=True
+            objective, others, steps=TURN_STEPS, rate=NATURAL_RATE, renewal=now.renewal, natural=True
         )
     return _hypotheses(scenes[-1], joined([sets, others]), torch.cat([score, value]))
 
 
 def _starts(
-    views: Sequence[View], scene: Silhouettes, settings: _Effort, zooming: bool, report: Callable[[float], None]
+    views: Sequence[View], scene: Silhouettes, settings: _Effort, report: Callable[[float], None]
 ) -> tuple[CameraSets, torch.Tensor]:
     """Many different sets of cameras, their outlines brought together, and how likely each is (B,)."""
     report(0.0)
@@ -152,7 +151,7 @@ def _starts(
     edges = OutlineObjective(outlines.prepare(views, scene.focal, COARSE), OUTLINE_WEIGHT)
     sets, fit = climb(
         edges, hull.start(scene, rotation), steps=settings.first_steps, rate=RATE,
-        renewal=settings.rounds[0].renewal, zooming=zooming, chunk=64,
+        renewal=settings.rounds[0].renewal, chunk=64,
     )
     report(0.25)
     return sets, likely + fit
@@ -168,11 +167,10 @@ def _hypotheses(scene: Silhouettes, sets: CameraSets, score: torch.Tensor) -> li
     """The best sets of cameras that differ, each as sure as all of them together make it."""
     sure = confidence.confidence(sets.rotation, score, hull.judge(scene, sets), scene.verticals.known)
     kept = pairs.distinct(sets.rotation, score, apart=DISTINCT, count=RETURNED)
-    zoom = (sets.zoom[kept].log() * (score[kept] / ZOOM_TEMPERATURE).softmax(0)).sum().exp()
-    poses = to_cameras(scene, replace(sets[kept], zoom=zoom.expand(len(kept))))
+    poses = to_cameras(scene, sets[kept])
     up = sets.rotation[:, 0, :, 2].double().numpy() @ cameras.REFERENCE_ROTATION  # the search's own z axis
     return [
-        Hypothesis(poses[i], float(score[k]), sure[k].numpy(), up[k], float(zoom)) for i, k in enumerate(kept.tolist())
+        Hypothesis(poses[i], float(score[k]), sure[k].numpy(), up[k]) for i, k in enumerate(kept.tolist())
     ]
 
 
@@ -224,24 +222,21 @@ def _level(rotation: torch.Tensor) -> torch.Tensor:
 
 def to_cameras(scene: Silhouettes, sets: CameraSets) -> np.ndarray:
     """(B, V, 4, 4) world-to-camera with the first view as the reference, from the search's own world."""
-    rotation, centre, zoom = sets.rotation.double(), sets.centre.double(), sets.zoom.double()
-    centre = torch.cat([centre[..., :2], centre[..., 2:] * zoom[:, None, None]], -1)
-    half = torch.atan(scene.half_angle[0].double().tan() / zoom)
-    distance = torch.tensor([cameras.object_distance(float(one)) for one in half], dtype=torch.float64)
+    rotation, centre = sets.rotation.double(), sets.centre.double()
+    distance = cameras.object_distance(float(scene.half_angle[0]))
     relative = rotation @ rotation[:, :1].transpose(-1, -2)
     shift = centre - (relative @ centre[:, :1, :, None])[..., 0]
-    scale = distance[:, None, None] / centre[:, :1, 2:]
+    scale = distance / centre[:, :1, 2:]
     poses = torch.eye(4, dtype=torch.float64).repeat(*centre.shape[:2], 1, 1)
     poses[..., :3, :3], poses[..., :3, 3] = relative, shift * scale
-    reference = torch.from_numpy(np.stack([cameras.reference_pose(float(one)) for one in distance]))
-    return (poses @ reference[:, None]).numpy()
+    return (poses @ torch.from_numpy(cameras.reference_pose(distance))).numpy()
 
 
 def from_cameras(scene: Silhouettes, candidates: Sequence[np.ndarray]) -> CameraSets:
     """Sets of cameras in the search's world: up is where the cameras are most level."""
     views = len(scene)
     if len(candidates) == 0:
-        return CameraSets(torch.zeros(0, views, 3, 3), torch.zeros(0, views, 3), torch.zeros(0))
+        return CameraSets(torch.zeros(0, views, 3, 3), torch.zeros(0, views, 3))
     poses = torch.from_numpy(np.stack(candidates)).double()
     rotation, centre = poses[..., :3, :3], poses[..., :3, 3]
     across = rotation[..., 0, :]
@@ -252,6 +247,5 @@ def from_cameras(scene: Silhouettes, candidates: Sequence[np.ndarray]) -> Camera
     world = torch.stack([torch.linalg.cross(other, up), other, up], dim=-2)  # (B, 3, 3) rows: the new world's axes
     scale = (scene.distance.double() / centre[..., 2].clamp(min=1e-3)).log().mean(1).exp()
     return CameraSets(
-        (rotation @ world.transpose(-1, -2)[:, None]).float(), (centre * scale[:, None, None]).float(),
-        torch.ones(len(candidates)),
+        (rotation @ world.transpose(-1, -2)[:, None]).float(), (centre * scale[:, None, None]).float()
     )

@@ -18,20 +18,21 @@ ZERO, ONE, TWO, HALF = f32(0), f32(1), f32(2), f32(0.5)
 
 
 @host
-def terms(views, R, T, found, weights, sloping):
+def terms(views, R, T, zoom, found, weights, sloping):
     """What each pixel adds to the score.
 
     A pixel's surface may lie at any of its likely places: where the cameras go, another one may come to suit better.
 
     :param found: the surface, see :class:`.surface.Found`.
     :param weights: of the evidence and of what is uncovered, in the score.
-    :returns: evidence (S, N), how much is uncovered (S, N), and the slopes (V, 3, 3) and (V, 3) of their weighted sum
-        along R and T, zero unless ``sloping``.
+    :returns: evidence (S, N), how much is uncovered (S, N), and the slopes (V, 3, 3), (V, 3) and () of their weighted
+        sum along R, T and zoom, zero unless ``sloping``.
     """
     ends, level, slopes, shares, likely, shown, exposure = found
     count, pixels, places = likely.shape
     evidence, missed = np.zeros((count, pixels), np.float32), np.zeros((count, pixels), np.float32)
     slope_R, slope_T = np.zeros((count, 3, 3), np.float32), np.zeros((count, 3), np.float32)
+    slope_zoom = ZERO
     lines, pulls = np.empty((count, 2, 3), np.float32), np.empty((count, 2, 3), np.float32)
     seen, along = np.empty((count, 3, places), np.float32), np.empty((count, 2, places), np.float32)
     joint, depth, distance = np.empty(places, np.float32), np.empty(places, np.float32), np.empty(places, np.float32)
@@ -39,7 +40,7 @@ def terms(views, R, T, found, weights, sloping):
     for source in range(count):
         middle = T[source, 2]
         for pixel in range(pixels):
-            trace(views, R, T, ONE, source, pixel, lines)
+            trace(views, R, T, zoom, source, pixel, lines)
             end, own = ends[source, pixel], shares[source, pixel]
             height, slope = level[source, pixel], slopes[source, pixel]
             enters, by_depth = followed(end[0], inside_at(views, lines, middle + end[0])[0], height, slope[0])
@@ -50,9 +51,9 @@ def terms(views, R, T, found, weights, sloping):
 
             covered = middle + enters + own[0] * way
             deep = inside_at(views, lines, covered)[0]
-            missed[source, pixel] = _uncovered(deep)
-            if sloping and deep < -SLACK:
-                by_enters = pull_inside(views, lines, pulls, covered, -weights[1] * _uncovered_slope(deep))
+            missed[source, pixel], by_deep = uncovered(deep, SLACK, SOFTNESS)
+            if sloping:
+                by_enters = pull_inside(views, lines, pulls, covered, -weights[1] * by_deep)
                 by_way = by_enters * own[0]
 
             if likely[source, pixel, 0] > HALF * IMPOSSIBLE:
@@ -76,31 +77,27 @@ def terms(views, R, T, found, weights, sloping):
                 by_leaves = by_way if moves else ZERO
                 pull_inside(views, lines, pulls, middle + end[0], (by_enters - by_leaves) * by_depth)
                 pull_inside(views, lines, pulls, middle + end[1], by_leaves * by_depth_there)
-                move_cameras(views, R, T, ONE, source, pixel, lines, pulls, slope_R, slope_T)
-    return evidence, missed, slope_R, slope_T
+                slope_zoom += move_cameras(views, R, T, zoom, source, pixel, lines, pulls, slope_R, slope_T)
+    return evidence, missed, slope_R, slope_T, slope_zoom
 
 
 @host
-def uncovered(covered):
+def all_uncovered(covered):
     """How much it counts (S, N) that pixels lie so deep inside the hull."""
     missed = np.empty_like(covered)
     for source in range(covered.shape[0]):
         for pixel in range(covered.shape[1]):
-            missed[source, pixel] = _uncovered(covered[source, pixel])
+            missed[source, pixel], _ = uncovered(covered[source, pixel], SLACK, SOFTNESS)
     return missed
 
 
 @device
-def _uncovered(deep):
-    excess = max((-deep - SLACK) / SOFTNESS, ZERO)
-    return excess / (ONE + excess)
-
-
-@device
-def _uncovered_slope(deep):
-    """Outside."""
-    excess = ONE + (-deep - SLACK) / SOFTNESS
-    return -ONE / (SOFTNESS * excess * excess)
+def uncovered(deep, slack, softness):
+    """How much it counts, at most one, that a point lies so deep inside the hull, and its slope along that depth."""
+    excess = (-deep - slack) / softness
+    if excess <= ZERO:
+        return ZERO, ZERO
+    return excess / (ONE + excess), -ONE / (softness * (ONE + excess) * (ONE + excess))
 
 
 @device

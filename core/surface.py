@@ -52,7 +52,7 @@ class Found(NamedTuple):
 
 
 @host
-def hull(views, R, T, offsets):
+def hull(views, R, T, zoom, offsets):
     """Samples within the hull's extent along each ray: a thin object lies between coarse ones.
 
     :param offsets: (K,) coarse depths less the centre's.
@@ -70,7 +70,7 @@ def hull(views, R, T, offsets):
         middle = T[source, 2]
         for pixel in range(pixels):
             own, deep = steps[source, pixel], inside[source, pixel]
-            trace(views, R, T, ONE, source, pixel, lines)
+            trace(views, R, T, zoom, source, pixel, lines)
             for k in range(samples):
                 depth[k] = middle + offsets[k]
             inside_along(views, lines, depth, seen, deep)
@@ -117,7 +117,7 @@ def _expected(steps, inside, usual):
 
 
 @host
-def explained(views, R, T, steps, usual, surface, doubt, rough, exposure):
+def explained(views, R, T, zoom, steps, usual, surface, doubt, rough, exposure):
     """How well a surface at each sample explains the colours that the views show there.
 
     :param surface: (V, N + 1) depth of what hides other things from a pixel, and ``doubt`` (V, N + 1) how wide that is.
@@ -133,7 +133,7 @@ def explained(views, R, T, steps, usual, surface, doubt, rough, exposure):
     width = ROUGH if rough else ONE
     for source in range(count):
         for pixel in range(pixels):
-            trace(views, R, T, ONE, source, pixel, lines)
+            trace(views, R, T, zoom, source, pixel, lines)
             common = views.rough_commonness[source, pixel] if rough else views.commonness[source, pixel]
             for k in range(samples):
                 depth[k], ratio[k] = T[source, 2] + steps[source, pixel, k], ONE
@@ -143,7 +143,7 @@ def explained(views, R, T, steps, usual, surface, doubt, rough, exposure):
                     for k in range(samples):
                         u, v = where[0, k], where[1, k]
                         shown = _pixel_at(views, view, u, v)
-                        behind[k] = _behind(where[2, k] - surface[view, shown], doubt[view, shown], rough)
+                        behind[k] = _behind(zoom * where[2, k] - surface[view, shown], doubt[view, shown], rough)
                         distance[k] = squared(
                             nearest_colour(views, view, u, v, source, pixel, tint(exposure, view, source))
                         )
@@ -223,7 +223,7 @@ def settled(T, steps, joint):
 
 
 @host
-def differing(views, R, T, steps, chance, seen, exposure):
+def differing(views, R, T, zoom, steps, chance, seen, exposure):
     """By how much photos differ in colour where the likely surface shows in two of them: robust weights (T, S) of all
     pairs, and the weighted sums (T, 3, S) of the differences, if exposures (V, 3) explain a part."""
     count, pixels, samples = steps.shape
@@ -231,7 +231,7 @@ def differing(views, R, T, steps, chance, seen, exposure):
     lines = np.empty((count, 2, 3), np.float32)
     for source in range(count):
         for pixel in range(pixels):
-            trace(views, R, T, ONE, source, pixel, lines)
+            trace(views, R, T, zoom, source, pixel, lines)
             for k in range(samples):
                 if chance[source, pixel, k] < UNLIKELY:
                     continue
@@ -284,7 +284,7 @@ def likeliest_places(steps, inside, usual, joint, seen):
 
 
 @host
-def passages(views, R, T, steps, inside, covered, chosen):
+def passages(views, R, T, zoom, steps, inside, covered, chosen):
     """How the rays pass through the hull (:mod:`.passage`).
 
     :returns: offsets of the two ends (S, N, 2), how deep inside they are (S, N), by how much deeper a step along the
@@ -296,7 +296,7 @@ def passages(views, R, T, steps, inside, covered, chosen):
     lines, now = np.empty((count, 2, 3), np.float32), np.empty(2, np.float32)
     for source in range(count):
         for pixel in range(pixels):
-            trace(views, R, T, ONE, source, pixel, lines)
+            trace(views, R, T, zoom, source, pixel, lines)
             height = min(covered[source, pixel] - MARGIN, -2 * SLACK)
             for side in range(2):
                 onwards = ONE if side == 0 else -ONE  # into the hull

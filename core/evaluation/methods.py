@@ -96,9 +96,11 @@ def search(options: Options, objects: Sequence[EvaluationObject]) -> Predict:
     def run(photos: Sequence[Path], intrinsics: Path | None) -> Outcome:
         views = _views(photos, intrinsics, SEARCH_VIEW_SIZE)
         zooming = not focal_is_known([view.photo for view in views])
-        found = search_poses(views, zooming=zooming, effort=options.quality, seed=options.seed)
-        views = zoomed(views, found[0].zoom)
-        best = refine_poses(views, found, closeups=closeups(views), quality=options.quality, seed=options.seed)[0]
+        found = search_poses(views, effort=options.quality, seed=options.seed)
+        best = refine_poses(
+            views, found, closeups=closeups(views), zooming=zooming, quality=options.quality, seed=options.seed
+        )[0]
+        views = zoomed(views, best.zoom)
         return Outcome(photo_cameras(views, best.world_to_camera, best.confidence), None)
 
     return run

@@ -53,7 +53,7 @@ class Reference:
         first = torch.gather(depth, 3, solid.float().argmax(-1, keepdim=True))
         seen = self._seen(positions, z, torch.where(met, first[..., 0], HIDDEN))
         alike = self._alike(sets, positions, z, seen, "nearest")
-        offset = (depth - first) * sets.zoom[:, None, None, None]
+        offset = depth - first
         expected = -0.5 * (offset / FRONT_WIDTH).square()
         if self.surface is not None:
             middle, error = self.own_surface[..., None].unbind(2)
@@ -77,7 +77,7 @@ class Reference:
         return appearance * evidence - cover * uncovered(covered).mean((1, 2))
 
     def _depth(self, sets: CameraSets, offsets: Tensor) -> Tensor:
-        return sets.centre[:, :, 2, None, None] + offsets / sets.zoom[:, None, None, None]
+        return sets.centre[:, :, 2, None, None] + offsets
 
     def _project(self, sets: CameraSets, depth: Tensor) -> tuple[Tensor, Tensor]:
         return project(self.focal, self.rays, sets, depth)
@@ -101,7 +101,7 @@ class Reference:
         if self.surface is None:
             return torch.log1p(seen * gain).sum(0)
         expected, error = sample(self.surface, positions, mode).unbind(1)
-        behind = (z - sets.centre[..., 2].T[:, :, None, None, None]) * sets.zoom[:, None, None, None] - expected
+        behind = z - sets.centre[..., 2].T[:, :, None, None, None] - expected
         on = torch.exp(-behind.abs() / error) / (2 * error).clamp(max=1)
         fit = torch.log(0.5 * on + 0.5 * torch.where(behind > 0, 1.0, OUTLIERS))
         return (torch.log1p(seen * torch.sigmoid(2 - behind / error) * gain) + TRUST * seen * fit).sum(0)
@@ -113,15 +113,11 @@ def uncovered(inside: Tensor) -> Tensor:
 
 
 def project(focal: Tensor, rays: Tensor, sets: CameraSets, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Points at ``depth`` (B, V, N, K) on rays (V, N, 3): positions (T, B, V, N, K, 2), and depths there over the
-    zoom."""
-    zoom = sets.zoom[:, None, None, None, None]
-    stretch = torch.cat([torch.ones_like(zoom), torch.ones_like(zoom), zoom], -1)  # true depths are so much larger
-    points = rays[:, :, None] * depth[..., None] * stretch  # (B, V, N, K, 3)
-    centre = sets.centre * stretch[:, :, 0, 0]
+    """Points at ``depth`` (B, V, N, K) on rays (V, N, 3): positions (T, B, V, N, K, 2), and depths there."""
+    points, centre = rays[:, :, None] * depth[..., None], sets.centre  # (B, V, N, K, 3)
     world = torch.einsum("bsji,bsnkj->bsnki", sets.rotation, points - centre[:, :, None, None])
     seen = torch.einsum("btij,bsnkj->tbsnki", sets.rotation, world) + centre.transpose(0, 1)[:, :, None, None, None]
-    z = (seen[..., 2] / sets.zoom[:, None, None, None]).clamp(min=0.2)
+    z = seen[..., 2].clamp(min=0.2)
     return seen[..., :2] / z[..., None] * focal[:, None, None, None, None, None], z
 
 
@@ -137,7 +133,7 @@ def margin(outlines: Outlines, sets: CameraSets, offsets: Tensor) -> Tensor:
     lines = outlines.lines
     focal, rays = torch.from_numpy(2 * lines.intrinsics[:, 0]).double(), torch.from_numpy(lines.rays).double()
     rays = torch.cat([rays, torch.ones_like(rays[..., :1])], -1)
-    depth = sets.centre[:, :, 2, None, None] + offsets[..., None] / sets.zoom[:, None, None, None]
+    depth = sets.centre[:, :, 2, None, None] + offsets[..., None]
     positions, _ = project(focal, rays, sets, depth)
     edge = sample(torch.from_numpy(lines.distance).double()[:, None], positions / 2, "bilinear")[:, 0, ..., 0]
     own = torch.eye(len(focal), dtype=torch.bool)[:, None, :, None]

@@ -59,6 +59,11 @@ def box_view(
     )
 
 
+def taken_for(view: SimpleNamespace, factor: float) -> SimpleNamespace:
+    """The same view, taken for one of a lens ``factor`` times as long."""
+    return SimpleNamespace(**{**vars(view), "intrinsics": view.intrinsics.with_focal_scaled(factor)})
+
+
 def disturbed(poses: np.ndarray, degrees: float, seed: int) -> np.ndarray:
     """All cameras but the first turned about the object by this much around random axes, and shifted a little."""
     rng = np.random.default_rng(seed)

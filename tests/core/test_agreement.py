@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from pflrm.core import agreement, bundle
+from pflrm.core import agreement
 from pflrm.core.colours import BRIGHTNESS_WIDTH, comparable, exposed_differently
+from pflrm.core.rigs import ZOOM, Rig, rig_of
 from pflrm.tests.core.agreement_reference import Reference, slope_of
 from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed
 
@@ -33,7 +34,7 @@ def exposed(view: SimpleNamespace, gain: float) -> SimpleNamespace:
 
 
 def judged(scene: agreement.Scene, poses: np.ndarray) -> tuple[float, agreement.Surface]:
-    return agreement.judge(scene, torch.from_numpy(poses).float())
+    return agreement.judge(scene, rig_of(torch.from_numpy(poses).float()))
 
 
 def test_exposures_are_found_under_true_cameras(true_poses: np.ndarray) -> None:
@@ -80,28 +81,51 @@ def test_the_score_and_its_slope_are_those_of_the_reference(
     poses = torch.from_numpy(disturbed(true_poses, degrees, seed=1))
     reference = Reference(scene)
     expected, place = reference.judge(poses)
-    score, surface = agreement.judge(scene, poses.float())
+    score, surface = agreement.judge(scene, rig_of(poses.float()))
     assert score == pytest.approx(expected, abs=0.02)
-    beside = bundle.moved(poses, 0.01 * torch.randn(1, 18, generator=torch.Generator().manual_seed(2)).double())[0]
-    for there in (poses, beside):
+    move = 0.01 * torch.randn(1, 18, generator=torch.Generator().manual_seed(2)).double()
+    for there in (poses, rig_of(poses).moved(move).poses[0]):
         true = slope_of(lambda now: reference.score_at(now, place), there)
-        found = slope_of(lambda now: agreement.score_at(scene, now, surface), there.float()).double()
-        assert float(agreement.score_at(scene, there.float(), surface)) == pytest.approx(
+        found = slope_of(lambda now: agreement.score_at(scene, rig_of(now), surface), there.float()).double()
+        assert float(agreement.score_at(scene, rig_of(there.float()), surface)) == pytest.approx(
             float(reference.score_at(there, place)), abs=0.02
         )
         assert float((found - true).norm() / true.norm()) < 0.03
+
+
+@pytest.mark.parametrize("zoom", [0.8, 1.3])
+def test_a_zoom_is_another_focal_length(true_poses: np.ndarray, zoom: float) -> None:
+    """Against the reference told that focal length, and its slope along it."""
+    scene = agreement.prepare([box_view(matrix, SIZE) for matrix in true_poses], pixels=96, depths=28)
+    poses = Rig(torch.from_numpy(disturbed(true_poses, 5, seed=1)), torch.ones(())).zoomed(torch.tensor(zoom)).poses
+    reference, factor = Reference(scene), torch.tensor(zoom, dtype=torch.float64, requires_grad=True)
+    intrinsics, rays = reference.intrinsics, reference.rays
+
+    def told(factor: torch.Tensor) -> Reference:
+        reference.intrinsics = torch.cat([intrinsics[:, :2] * factor, intrinsics[:, 2:]], 1)
+        reference.rays = torch.cat([rays[..., :2] / factor, rays[..., 2:]], -1)
+        return reference
+
+    expected, place = told(factor.detach()).judge(poses)
+    rig = Rig(poses.float(), factor.detach().float().requires_grad_())
+    score, surface = agreement.judge(scene, rig)
+    unusual = agreement.HABIT * 0.5 * (np.log(zoom) / ZOOM) ** 2
+    assert score + unusual == pytest.approx(expected, abs=0.03)
+    (true,) = torch.autograd.grad(told(factor).score_at(poses, place), factor)
+    (found,) = torch.autograd.grad(agreement.score_at(scene, rig, surface), rig.zoom)
+    assert float(found) + np.log(zoom) / ZOOM**2 / zoom == pytest.approx(float(true), rel=0.05, abs=0.05)
 
 
 def test_the_slope_is_that_of_the_score_whatever_the_exposure(true_poses: np.ndarray) -> None:
     """Against differences, on a surface that stays."""
     scene = scene_of(true_poses, GAINS)
     poses = torch.from_numpy(disturbed(true_poses, 4, seed=1)).float()
-    _, surface = agreement.judge(scene, poses)
+    _, surface = agreement.judge(scene, rig_of(poses))
 
     def value(shift: torch.Tensor) -> torch.Tensor:
         moved = poses.clone()
         moved[1, :3, 3] = moved[1, :3, 3] + shift
-        return agreement.score_at(scene, moved, surface)
+        return agreement.score_at(scene, rig_of(moved), surface)
 
     steps = 2e-3 * torch.eye(3)
     differences = torch.stack([(value(step) - value(-step)) / 4e-3 for step in steps])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -11,7 +12,8 @@ import torch
 from pflrm.core import bundle, correspondences
 from pflrm.core.cameras import rotation_angle
 from pflrm.core.correspondences import Matches, Pictures
-from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively, met
+from pflrm.core.rigs import Rig, rig_of
+from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively, met, taken_for
 
 SIZE = 192
 CLOSE = 0.006
@@ -32,8 +34,8 @@ def pictures(views: list[SimpleNamespace]) -> Pictures:
     return correspondences.prepare(views)
 
 
-def as_tensor(poses: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(poses).float()
+def as_rig(poses: np.ndarray) -> Rig:
+    return rig_of(torch.from_numpy(poses).float())
 
 
 def true_places(pictures: Pictures, true_poses: np.ndarray, matches: Matches) -> np.ndarray:
@@ -53,7 +55,7 @@ def true_places(pictures: Pictures, true_poses: np.ndarray, matches: Matches) ->
 def test_places_are_found_again_also_under_wrong_cameras(
     pictures: Pictures, true_poses: np.ndarray, degrees: float
 ) -> None:
-    matches = correspondences.find(pictures, as_tensor(disturbed(true_poses, degrees, seed=1)))
+    matches = correspondences.find(pictures, as_rig(disturbed(true_poses, degrees, seed=1)))
     missed = np.linalg.norm(matches.there.numpy() - true_places(pictures, true_poses, matches), axis=1)
     assert len(matches) > 60
     assert np.median(missed) < 0.01
@@ -64,14 +66,14 @@ def test_places_are_found_again_also_under_wrong_cameras(
 
 def test_what_has_no_structure_has_no_matches(true_poses: np.ndarray) -> None:
     plain = [box_view(matrix, SIZE, lambda points: np.full(points.shape, 0.6)) for matrix in true_poses]
-    assert len(correspondences.find(correspondences.prepare(plain), as_tensor(true_poses))) == 0
+    assert len(correspondences.find(correspondences.prepare(plain), as_rig(true_poses))) == 0
 
 
 def test_views_of_opposite_sides_have_no_matches() -> None:
     poses = cameras_around([[0, 0], [180, 0]])
     pictures = correspondences.prepare([box_view(matrix, SIZE, lively) for matrix in poses])
     assert len(pictures.corners[0]) > 50
-    assert len(correspondences.find(pictures, as_tensor(poses))) == 0
+    assert len(correspondences.find(pictures, as_rig(poses))) == 0
 
 
 def test_the_correlation_is_opencvs() -> None:
@@ -104,7 +106,7 @@ def test_where_a_mask_ends_nothing_is_compared() -> None:
 
 def exact(pictures: Pictures, true_poses: np.ndarray) -> Matches:
     """Matches without any error, at the places that were found."""
-    matches = correspondences.find(pictures, as_tensor(true_poses))
+    matches = correspondences.find(pictures, as_rig(true_poses))
     places = torch.from_numpy(true_places(pictures, true_poses, matches)).float()
     return Matches(matches.first, matches.second, matches.here, places, matches.track, matches.front)
 
@@ -113,11 +115,11 @@ def test_true_cameras_fit_exact_matches(
     views: list[SimpleNamespace], pictures: Pictures, true_poses: np.ndarray
 ) -> None:
     matches, own = exact(pictures, true_poses), bundle.prepare(views)
-    missed, behind = bundle.misfit(own, as_tensor(true_poses)[None], matches, CLOSE)
+    missed, behind = bundle.misfit(own, as_rig(true_poses).alone(), matches, CLOSE)
     assert missed.norm(dim=-1).median() < 1e-3
     assert (behind * bundle.DEPTH_SPREAD + bundle.BEHIND > -correspondences.HULL_SLACK).all()  # within the hull
     right, wrong = (
-        float(bundle.log_ratios(own, as_tensor(poses), matches, CLOSE).sum())
+        float(bundle.log_ratios(own, as_rig(poses), matches, CLOSE).sum())
         for poses in (true_poses, disturbed(true_poses, 3.0, seed=2))
     )
     assert right > 100 > 0 > wrong
@@ -138,7 +140,7 @@ def test_a_match_beside_its_epipolar_line_is_missed_by_as_much(
             matches.first, matches.second, matches.here, matches.there + 0.02 * along,
             torch.arange(len(matches)), matches.front[matches.track],
         )
-        missed, _ = bundle.misfit(own, as_tensor(true_poses)[None], shifted, 0.03)
+        missed, _ = bundle.misfit(own, as_rig(true_poses).alone(), shifted, 0.03)
         assert float(missed.norm(dim=-1).median()) == pytest.approx(expected, abs=3e-3)
 
 
@@ -146,14 +148,37 @@ def test_a_match_beside_its_epipolar_line_is_missed_by_as_much(
 def test_matches_and_outlines_lead_cameras_back(
     views: list[SimpleNamespace], pictures: Pictures, true_poses: np.ndarray, degrees: float
 ) -> None:
-    own, poses = bundle.prepare(views), as_tensor(disturbed(true_poses, degrees, seed=3))
+    own, rig = bundle.prepare(views), as_rig(disturbed(true_poses, degrees, seed=3))
     for width in (0.03, 0.012, 0.012, 0.012):
-        matches = correspondences.find(pictures, poses)
-        poses = bundle.adjust(own, poses, matches, width)
+        matches = correspondences.find(pictures, rig)
+        rig = bundle.adjust(own, rig, matches, width)
+    poses = rig.poses
     error = rotation_angle(poses[1:, :3, :3].double().numpy() @ np.swapaxes(true_poses[1:, :3, :3], 1, 2))
     assert error.mean() < 0.6 * degrees
-    assert torch.equal(poses[0], as_tensor(true_poses)[0])
+    assert torch.equal(poses[0], as_rig(true_poses).poses[0])
     np.testing.assert_allclose(torch.linalg.det(poses[:, :3, :3]), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("zoom", [1 / 1.3, 1.3])
+def test_exact_matches_tell_the_focal_length(
+    views: list[SimpleNamespace], pictures: Pictures, true_poses: np.ndarray, zoom: float
+) -> None:
+    matches, own = exact(pictures, true_poses), bundle.prepare([taken_for(view, 1 / zoom) for view in views])
+    start = replace(as_rig(true_poses).zoomed(torch.tensor(1 / zoom)), zoom=torch.tensor(1.0))
+    matches = replace(matches, front=matches.front / zoom)
+    assert float(bundle.adjust(own, start, matches, CLOSE).zoom) == 1
+    found = bundle.adjust(own, start, matches, CLOSE, zooming=True)
+    assert float(found.zoom.log()) == pytest.approx(np.log(zoom), abs=0.4 * abs(np.log(zoom)))
+
+
+def test_a_zoom_sees_the_places_that_a_longer_lens_sees(pictures: Pictures, true_poses: np.ndarray) -> None:
+    """From as much farther away: the same matches, in the same order."""
+    rig, zoom = as_rig(disturbed(true_poses, 4.0, seed=1)), torch.tensor(1.25)
+    there = rig.zoomed(zoom)
+    expected = correspondences.find(pictures.zoomed(zoom), rig_of(there.poses))
+    found = correspondences.find(pictures, there)
+    torch.testing.assert_close(found.there, expected.there)
+    torch.testing.assert_close(found.front * zoom, expected.front)
 
 
 def test_measured_verticals_are_kept_to(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
@@ -164,11 +189,11 @@ def test_measured_verticals_are_kept_to(views: list[SimpleNamespace], true_poses
     ]
     none = torch.zeros(0, dtype=torch.long)
     matches = Matches(none, none, torch.zeros(0, 2), torch.zeros(0, 2), none, torch.zeros(0))
-    start = as_tensor(disturbed(true_poses, 8.0, seed=4))
-    poses = bundle.adjust(bundle.prepare(upright), start, matches, CLOSE)
+    start = as_rig(disturbed(true_poses, 8.0, seed=4))
+    poses = bundle.adjust(bundle.prepare(upright), start, matches, CLOSE).poses
     vertical = torch.from_numpy(true_poses[:, :3, 2]).float()
     felt = torch.einsum("vij,vi->vj", poses[:, :3, :3], vertical)
-    before = torch.einsum("vij,vi->vj", start[:, :3, :3], vertical)
+    before = torch.einsum("vij,vi->vj", start.poses[:, :3, :3], vertical)
     off = torch.rad2deg(torch.acos((felt @ felt.mean(0) / felt.mean(0).norm()).clamp(max=1)))
     was = torch.rad2deg(torch.acos((before @ before.mean(0) / before.mean(0).norm()).clamp(max=1)))
     assert off.mean() < 0.5 * was.mean()

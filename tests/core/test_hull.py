@@ -21,7 +21,7 @@ Scene = tuple[list[View], Silhouettes, CameraSets]
 
 @pytest.fixture(scope="module", params=["without depth", "with depth"])
 def scene(request: pytest.FixtureRequest) -> Scene:
-    """Views, and six sets of cameras, the first of which are true; focal lengths change too."""
+    """Views, and six sets of cameras, the first of which are true."""
     views, poses = look(MOLECULE, [camera_at(*angles) for angles in LEVEL_VIEWS])
     told = {}
     if request.param == "with depth":
@@ -34,14 +34,12 @@ def scene(request: pytest.FixtureRequest) -> Scene:
     true = from_cameras(found, [in_reference_frame(poses, views[0])] * 6)
     generator = torch.Generator().manual_seed(1)
     spread = torch.tensor([0.0, 0.02, 0.05, 0.1, 0.3, 1.0])[:, None, None]
-    zoom = torch.tensor([1.0, 1.0, 1.1, 0.9, 1.0, 1.2])
     turn, shift = (spread * torch.randn(6, len(views), 3, generator=generator) for _ in range(2))
-    centre = (true.centre + 0.2 * shift) / torch.stack([torch.ones(6), torch.ones(6), zoom], -1)[:, None]
-    return views, found, CameraSets(rotation_of(turn) @ true.rotation, centre, zoom)
+    return views, found, CameraSets(rotation_of(turn) @ true.rotation, true.centre + 0.2 * shift)
 
 
 def double(sets: CameraSets) -> CameraSets:
-    return CameraSets(*(part.detach().double().requires_grad_() for part in (sets.rotation, sets.centre, sets.zoom)))
+    return CameraSets(*(part.detach().double().requires_grad_() for part in (sets.rotation, sets.centre)))
 
 
 def close(found: torch.Tensor, expected: torch.Tensor, share: float) -> None:
@@ -50,9 +48,7 @@ def close(found: torch.Tensor, expected: torch.Tensor, share: float) -> None:
 
 
 def slopes_of(value: torch.Tensor, sets: CameraSets) -> list[torch.Tensor]:
-    return [part[:, None] if part.ndim == 1 else part for part in torch.autograd.grad(
-        value.sum(), [sets.rotation, sets.centre, sets.zoom], allow_unused=False
-    )]
+    return list(torch.autograd.grad(value.sum(), [sets.rotation, sets.centre], allow_unused=False))
 
 
 def test_the_hull_s_score_is_that_of_the_reference(scene: Scene) -> None:
@@ -72,7 +68,7 @@ def test_its_value_and_slopes_at_found_places_are_too(scene: Scene) -> None:
         places.offsets.float().numpy(), places.chance.float().numpy(),
         places.seen.float().permute(1, 2, 3, 4, 0).contiguous().numpy(),
     )
-    rough = CameraSets(*(part.clone().requires_grad_() for part in (sets.rotation, sets.centre, sets.zoom)))
+    rough = CameraSets(*(part.clone().requires_grad_() for part in (sets.rotation, sets.centre)))
     value, expected = objective.value(rough, points), reference.value(exact, places, cover=100.0, appearance=6.0)
     torch.testing.assert_close(value.detach().double(), expected.detach(), atol=1e-2, rtol=1e-3)
     for found, true in zip(slopes_of(value, rough), slopes_of(expected, exact), strict=True):
@@ -82,7 +78,7 @@ def test_its_value_and_slopes_at_found_places_are_too(scene: Scene) -> None:
 def test_outlines_touch_where_the_reference_finds_no_deeper_place(scene: Scene) -> None:
     views, silhouettes, sets = scene
     edges = outlines.prepare(views, silhouettes.focal, FINE)
-    points = torch.from_numpy(outlines.touching(edges, sets)).double()
+    points = torch.from_numpy(OutlineObjective(edges, 1.0).look(sets)[1]).double()
     exact = double(sets)
     with torch.no_grad():
         found = margin(edges, exact, points)
@@ -94,9 +90,9 @@ def test_outlines_touch_where_the_reference_finds_no_deeper_place(scene: Scene) 
 def test_slopes_of_outlines_are_those_of_the_reference(scene: Scene) -> None:
     views, silhouettes, sets = scene
     edges = outlines.prepare(views, silhouettes.focal, FINE)
-    points = outlines.touching(edges, sets)
     objective, exact = OutlineObjective(edges, 50.0), double(sets)
-    rough = CameraSets(*(part.clone().requires_grad_() for part in (sets.rotation, sets.centre, sets.zoom)))
+    _, points = objective.look(sets)
+    rough = CameraSets(*(part.clone().requires_grad_() for part in (sets.rotation, sets.centre)))
     value = objective.value(rough, points)
     inside = margin(edges, exact, torch.from_numpy(points).double())
     miss = (-inside - float(SLACK)).clamp(min=0).flatten(1)

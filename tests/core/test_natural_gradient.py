@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from pflrm.core import agreement, bundle, correspondences, natural_gradient
 from pflrm.core.information import Terms, directions
 from pflrm.core.natural_gradient import DIFFERENCE, Goal, Pull, climb, explore
-from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively
+from pflrm.core.rigs import Rig, rig_of
+from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively, taken_for
 from scipy.spatial.transform import Rotation
 
 SIZE = 96
@@ -24,8 +27,8 @@ def goal(true_poses: np.ndarray) -> Goal:
     return Goal(agreement.prepare([box_view(matrix, SIZE) for matrix in true_poses], pixels=96, depths=20))
 
 
-def as_poses(matrices: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(matrices).float()
+def as_rig(matrices: np.ndarray) -> Rig:
+    return rig_of(torch.from_numpy(matrices).float())
 
 
 def test_directions_change_linear_terms_equally() -> None:
@@ -49,35 +52,47 @@ def test_stiffness_bounds_what_the_terms_tell_nothing_of() -> None:
 
 
 def test_the_score_is_the_sum_of_its_terms(goal: Goal, true_poses: np.ndarray) -> None:
-    poses = as_poses(true_poses)
-    score, surface = goal.look(poses)
-    parts = sum(float(part.total()) for part in goal.terms_at(poses, surface))
-    unusual = agreement.HABIT * float(agreement._habit(poses))
-    assert parts - unusual == pytest.approx(float(agreement.score_at(goal.scene, poses, surface)), abs=1e-4)
+    rig = as_rig(true_poses)
+    score, surface = goal.look(rig)
+    parts = sum(float(part.total()) for part in goal.terms_at(rig, surface))
+    unusual = agreement.HABIT * float(agreement._habit(rig))
+    assert parts - unusual == pytest.approx(float(agreement.score_at(goal.scene, rig, surface)), abs=1e-4)
     assert parts - unusual == pytest.approx(score, abs=0.3)  # it looks at the nearest pixel, and at all depths
 
 
-def test_slopes_are_those_of_small_moves(goal: Goal, true_poses: np.ndarray) -> None:
+@pytest.mark.parametrize("zooming", [False, True])
+def test_slopes_are_those_of_small_moves(goal: Goal, true_poses: np.ndarray, zooming: bool) -> None:
     """Against automatic differentiation through the moves themselves."""
-    poses = as_poses(disturbed(true_poses, 5, seed=1))
-    _, surface = goal.look(poses)
-    move = torch.zeros(1, 6 * (len(poses) - 1), requires_grad=True)
-    (expected,) = torch.autograd.grad(agreement.score_at(goal.scene, bundle.moved(poses, move)[0], surface), move)
-    torch.testing.assert_close(goal.slope_at(poses, surface), expected[0], rtol=1e-3, atol=1e-2)
+    goal, rig = Goal(goal.scene, zooming=zooming), as_rig(disturbed(true_poses, 5, seed=1))
+    _, surface = goal.look(rig)
+    move = torch.zeros(1, rig.parameters(zooming), requires_grad=True)
+    (expected,) = torch.autograd.grad(agreement.score_at(goal.scene, rig.moved(move)[0], surface), move)
+    torch.testing.assert_close(goal.slope_at(rig, surface), expected[0], rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("zoom", [1 / 1.3, 1.3])
+def test_a_focal_length_that_nobody_told_is_found(true_poses: np.ndarray, zoom: float) -> None:
+    """The photos are taken for ones of another lens; what is usual speaks for that one."""
+    views = [taken_for(box_view(matrix, SIZE), 1 / zoom) for matrix in true_poses]
+    goal = Goal(agreement.prepare(views, pixels=192, depths=28))
+    start = replace(as_rig(true_poses).zoomed(torch.tensor(1 / zoom)), zoom=torch.tensor(1.0))
+    assert float(climb(goal, start, rounds=1)[1].zoom) == 1  # where it is known
+    _, found = climb(replace(goal, zooming=True), start, rounds=2)
+    assert float(found.zoom.log()) == pytest.approx(np.log(zoom), abs=0.5 * abs(np.log(zoom)))
 
 
 def test_a_leap_without_hope_is_given_up(goal: Goal, true_poses: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """From far below the true cameras no short climb leads above them: it need not be walked to its end."""
     looks, look = [], Goal.look
 
-    def counted(self: Goal, poses: torch.Tensor) -> tuple[float, agreement.Surface]:
-        looks.append(poses)
-        return look(self, poses)
+    def counted(self: Goal, rig: Rig) -> tuple[float, agreement.Surface]:
+        looks.append(rig)
+        return look(self, rig)
 
     monkeypatch.setattr(Goal, "look", counted)
-    far, ways = as_poses(disturbed(true_poses, 25, seed=2)), 0.05 * torch.eye(18)
+    far, ways = as_rig(disturbed(true_poses, 25, seed=2)), 0.05 * torch.eye(18)
     counts = []
-    for wanted in (-np.inf, goal.look(as_poses(true_poses))[0]):
+    for wanted in (-np.inf, goal.look(as_rig(true_poses))[0]):
         looks.clear()
         natural_gradient._ascent(goal, far, ways, steps=12, wanted=wanted)
         counts.append(len(looks))
@@ -86,12 +101,12 @@ def test_a_leap_without_hope_is_given_up(goal: Goal, true_poses: np.ndarray, mon
 
 @pytest.mark.parametrize("degrees", [0.0, 20.0])
 def test_a_climb_never_ends_below_its_start(goal: Goal, true_poses: np.ndarray, degrees: float) -> None:
-    start = as_poses(disturbed(true_poses, degrees, seed=3))
+    start = as_rig(disturbed(true_poses, degrees, seed=3))
     before, _ = goal.look(start)
-    score, poses = climb(goal, start, rounds=1)
+    score, rig = climb(goal, start, rounds=1)
     assert score >= before
-    assert score == pytest.approx(goal.look(poses)[0], abs=1e-4)
-    further, there = explore(goal, poses, leaps=2, generator=torch.Generator().manual_seed(0))
+    assert score == pytest.approx(goal.look(rig)[0], abs=1e-4)
+    further, there = explore(goal, rig, leaps=2, generator=torch.Generator().manual_seed(0))
     assert further >= score
     assert further == pytest.approx(goal.look(there)[0], abs=1e-4)
 
@@ -101,34 +116,34 @@ def test_a_climb_finds_the_cameras_of_a_thin_object(true_poses: np.ndarray) -> N
     plate = [box_view(matrix, SIZE, half_sides=np.array([0.05, 0.4, 0.75])) for matrix in true_poses]
     thin, error = Goal(agreement.prepare(plate, pixels=192, depths=28)), []
     for seed in range(3):
-        _, poses = climb(thin, as_poses(disturbed(true_poses, 6, seed)), rounds=2)
-        difference = poses[1:, :3, :3].double().numpy() @ true_poses[1:, :3, :3].transpose(0, 2, 1)
+        _, rig = climb(thin, as_rig(disturbed(true_poses, 6, seed)), rounds=2)
+        difference = rig.poses[1:, :3, :3].double().numpy() @ true_poses[1:, :3, :3].transpose(0, 2, 1)
         error.append(np.degrees(Rotation.from_matrix(difference).magnitude()))
     assert np.mean(error) < 2.5
 
 
 def test_leaps_are_the_same_from_the_same_seed(goal: Goal, true_poses: np.ndarray) -> None:
-    start = as_poses(disturbed(true_poses, 6, seed=5))
+    start = as_rig(disturbed(true_poses, 6, seed=5))
     first, second = (
         explore(goal, start, leaps=2, generator=torch.Generator().manual_seed(7))[1] for _ in range(2)
     )
-    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    torch.testing.assert_close(first.poses, second.poses, rtol=0, atol=0)
 
 
 def test_matches_add_to_the_score(true_poses: np.ndarray) -> None:
     views = [box_view(matrix, SIZE, lively) for matrix in true_poses]
     close = [box_view(matrix, 2 * SIZE, lively) for matrix in true_poses]
     alone = Goal(agreement.prepare(views, pixels=96, depths=20))
-    matches = correspondences.find(correspondences.prepare(close), as_poses(true_poses))
+    matches = correspondences.find(correspondences.prepare(close), as_rig(true_poses))
     assert len(matches) > 10
     together = Goal(alone.scene, Pull(bundle.prepare(close), matches))
-    start, true = as_poses(disturbed(true_poses, 1.5, seed=2)), as_poses(true_poses)
+    start, true = as_rig(disturbed(true_poses, 1.5, seed=2)), as_rig(true_poses)
     assert together.matched(true) > together.matched(start) + 1
     assert together.look(start)[0] == pytest.approx(alone.look(start)[0] + together.matched(start), abs=1e-4)
     _, surface = alone.look(start)
     *_, last = together.terms_at(start, surface)
     assert float(last.total()) == pytest.approx(together.matched(start), abs=1e-4)
     assert not torch.allclose(together.slope_at(start, surface), alone.slope_at(start, surface))
-    score, poses = climb(together, start, rounds=1)
+    score, rig = climb(together, start, rounds=1)
     assert score > together.look(start)[0]
-    assert score == pytest.approx(together.look(poses)[0], abs=1e-4)
+    assert score == pytest.approx(together.look(rig)[0], abs=1e-4)

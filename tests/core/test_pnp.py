@@ -10,7 +10,7 @@ import pytest
 import torch
 from pflrm.core import pnp
 from pflrm.core.cameras import reference_pose, rotation_angle
-from pflrm.core.pnp import scaled_distance, search_focal, solve_pnp
+from pflrm.core.pnp import solve_pnp
 from pflrm.tests.core.pnp_scene import KINDS, Scene, degenerate
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
@@ -141,37 +141,3 @@ def test_some_nan_points_are_ignored() -> None:
     points[:, ::5, 1], rays[:, 1::7], weights[:, 2::9] = torch.nan, torch.inf, torch.nan
     solution = solve_pnp(points, rays, weights, distance=scene.expected())
     torch.testing.assert_close(solution.world_to_camera, scene.truth(), atol=2e-5, rtol=0)
-
-
-@pytest.mark.parametrize("factor", [0.7, 1.0, 1.4])
-def test_the_focal_search_finds_a_wrong_focal_length(factor: float) -> None:
-    scene = Scene(4, 256, noise=0.02, distance=2.4)
-    points, rays, weights = scene.tensors()
-    found, solution = search_focal(points, rays * factor, weights,
-                                   distance=scaled_distance(scene.expected(), 1 / factor))
-    assert found == pytest.approx(factor, rel=0.05)
-    assert scene.errors(solution.world_to_camera).max() < 2
-
-
-def test_the_focal_search_is_silent_where_points_say_nothing() -> None:
-    flat = Scene(4, 256, noise=0.05, distance=60.0)  # so far away that perspective drowns in the noise
-    points, rays, weights = flat.tensors()
-    assert search_focal(points, rays * 1.4, weights, distance=flat.expected())[0] == 1.0
-    factor, solution = search_focal(points, rays, 0 * weights, distance=flat.expected())
-    assert factor == 1.0
-    assert torch.isinf(solution.cost).all()
-
-
-def test_the_focal_search_passes_over_views_without_points() -> None:
-    scene = Scene(4, 256, noise=0.02, distance=2.4)
-    points, rays, weights = scene.tensors()
-    weights[2] = 0
-    factor, solution = search_focal(points, rays * 0.7, weights, distance=scaled_distance(scene.expected(), 1 / 0.7))
-    assert factor == pytest.approx(0.7, rel=0.05)
-    assert torch.isinf(solution.cost).tolist() == [False, False, True, False]
-
-
-def test_scaled_distance_keeps_the_sphere_in_its_pixels() -> None:
-    half = torch.tensor([0.1, 0.4, 0.7])
-    scaled = scaled_distance(1 / half.sin(), 1.3)
-    torch.testing.assert_close((1 / scaled).asin().tan() * 1.3, half.tan())

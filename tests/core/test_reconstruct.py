@@ -16,16 +16,12 @@ from pflrm.core.checkpoint import save_checkpoint
 from pflrm.core.errors import CancelledError, InputError, RuntimeMissingError
 from pflrm.core.model import CONFIGS, PFLRM
 from pflrm.core.photos import load_photos
-from pflrm.core.pnp import solve_pnp
 from pflrm.core.reconstruct import (
-    EXPLAINED,
     ModelCache,
     Options,
-    PnPInput,
     Reconstruction,
     choose_device,
     reconstruct,
-    residual,
     save_result,
     vertical,
 )
@@ -241,19 +237,3 @@ def test_options_are_checked() -> None:
         Options(quality="splendid")
     with pytest.raises(RuntimeMissingError, match="abacus"):
         choose_device("abacus")
-
-
-def test_residual_tells_points_that_explain_from_points_that_do_not() -> None:
-    generator = torch.Generator().manual_seed(0)
-    points = torch.rand(3, 64, 3, generator=generator) * 2 - 1
-    rotations = torch.tensor(Rotation.random(3, random_state=1).as_matrix()).float()
-    camera = points @ rotations.transpose(1, 2) + torch.tensor([0.0, 0.0, 3.0])
-    rays, ones, distance = camera[..., :2] / camera[..., 2:], torch.ones(3, 64), torch.full((3,), 3.0)
-
-    def of(points: torch.Tensor) -> float:
-        return residual(
-            PnPInput(points, rays, ones, distance), solve_pnp(points, rays, ones, distance=distance)
-        )
-
-    assert of(points) < 0.01
-    assert of(points[:, torch.randperm(64, generator=generator)]) > EXPLAINED

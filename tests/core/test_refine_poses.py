@@ -10,11 +10,19 @@ import pytest
 import torch
 from pflrm.core import agreement
 from pflrm.core import refine_poses as refining
-from pflrm.core.cameras import canonical_intrinsics, object_distance, pose, reference_pose, rotation_angle
+from pflrm.core.cameras import (
+    canonical_intrinsics,
+    half_angle_of,
+    object_distance,
+    pose,
+    reference_pose,
+    rotation_angle,
+)
 from pflrm.core.errors import CancelledError
 from pflrm.core.refine_poses import refine_poses
+from pflrm.core.rigs import rig_of
 from pflrm.core.search import Hypothesis
-from pflrm.tests.core.painted_box import HALF_ANGLE, box_view, cameras_around, disturbed, lively
+from pflrm.tests.core.painted_box import HALF_ANGLE, box_view, cameras_around, disturbed, lively, taken_for
 from scipy.spatial.transform import Rotation
 
 SIZE = 96
@@ -68,6 +76,30 @@ def test_details_make_surer() -> None:
     assert np.mean(error) < 2.5
 
 
+def test_a_focal_length_that_nobody_told_is_found(true_poses: np.ndarray) -> None:
+    """Photos taken for ones of a lens that is a quarter longer. All explanations get the same lens, and the distance
+    at which a canonical view of it shows the object."""
+    taken_for_long = [taken_for(box_view(matrix, SIZE, lively), 1.25) for matrix in true_poses]
+    close = [taken_for(box_view(matrix, 2 * SIZE, lively), 1.25) for matrix in true_poses]
+    farther = true_poses.copy()
+    farther[:, 2, 3] *= 1.25
+    left, left_as_taken = [], []
+    for seed in (1, 2):
+        starts = [hypothesis(disturbed(farther, degrees, seed), -degrees / 10) for degrees in (5.0, 40.0)]
+        found = refine_poses(taken_for_long, starts, closeups=close, zooming=True, quality="standard")
+        left.append(errors(found[0].world_to_camera, true_poses).mean())
+        assert 0.75 < found[0].zoom < 0.92
+        assert found[0].zoom == found[1].zoom
+        seen = taken_for_long[0].intrinsics.with_focal_scaled(found[0].zoom)
+        for one in found:
+            distance = object_distance(half_angle_of(seen))
+            np.testing.assert_allclose(one.world_to_camera[0, :3, 3], [0, 0, distance], atol=1e-5)
+        [known] = refine_poses(taken_for_long, starts[:1], closeups=close, quality="standard")
+        assert known.zoom == 1
+        left_as_taken.append(errors(known.world_to_camera, true_poses).mean())
+    assert np.mean(left) < 0.7 * np.mean(left_as_taken)
+
+
 def test_of_two_explanations_the_right_one_wins(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
     """The search ranked them the other way round by a hair: the photos decide, and the scores follow."""
     wrong = true_poses.copy()
@@ -83,7 +115,7 @@ def test_of_two_explanations_the_right_one_wins(views: list[SimpleNamespace], tr
 def test_the_true_cameras_score_best(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
     scene = agreement.prepare(views, pixels=192, depths=28)
     scores = [
-        agreement.judge(scene, torch.from_numpy(disturbed(true_poses, degrees, seed=4)).float())[0]
+        agreement.judge(scene, rig_of(torch.from_numpy(disturbed(true_poses, degrees, seed=4)).float()))[0]
         for degrees in (0.0, 3.0, 8.0, 20.0)
     ]
     assert scores == sorted(scores, reverse=True)
@@ -107,7 +139,7 @@ def test_a_thin_object_is_met_between_the_coarse_depths() -> None:
         poses.append(world_to_view)
     scene = agreement.prepare(views, pixels=64, depths=12)
     cameras = torch.from_numpy(np.array(poses)).float()
-    score, surface = agreement.judge(scene, cameras)
+    score, surface = agreement.judge(scene, rig_of(cameras))
     enters, leaves = surface.found.ends[0].T
     deepest = enters + surface.found.shares[0, :, 0] * (leaves - enters)
     assert np.median(np.abs(deepest)) < 0.1

@@ -13,7 +13,6 @@ from pflrm.core.ascent import climb
 from pflrm.core.camera_sets import CameraSets
 from pflrm.core.cameras import (
     Intrinsics,
-    half_angle_of,
     invert_pose,
     object_distance,
     pose,
@@ -23,11 +22,9 @@ from pflrm.core.cameras import (
 from pflrm.core.outlines import FINE, OutlineObjective
 from pflrm.core.search import Hypothesis, alternatives, from_cameras, search_poses, symmetry, to_cameras
 from pflrm.core.silhouettes import Silhouettes, prepare
-from pflrm.core.views import View, canonical_view, zoomed
+from pflrm.core.views import View, canonical_view
 from pflrm.tests.core.balls import BALL, CAMERA, CROSS, DUMBBELL, LEVEL_VIEWS, MOLECULE, camera_at, look, photograph
 from scipy.spatial.transform import Rotation
-
-ZOOM = math.tan(math.radians(25)) / math.tan(math.radians(20))  # from a lens of 50 degrees to CAMERA
 
 
 def in_reference_frame(poses: np.ndarray, view: View) -> np.ndarray:
@@ -66,14 +63,18 @@ def copies(sets: CameraSets, count: int) -> CameraSets:
     return sets[torch.zeros(count, dtype=torch.long)]
 
 
-def test_cameras_of_an_irregular_object_are_found(
-    molecule: tuple[list[View], np.ndarray], found: list[Hypothesis]
-) -> None:
-    views, poses = molecule
-    true = in_reference_frame(poses, views[0])
-    assert rotation_errors(found[0].world_to_camera, true).max() < 15
-    centres = invert_pose(found[0].world_to_camera)[:, :3, 3]
-    np.testing.assert_allclose(centres, invert_pose(true)[:, :3, 3], atol=0.2 * float(np.linalg.norm(centres[0])))
+def test_cameras_of_irregular_objects_are_found() -> None:
+    """In the mean over photos from four sides: where one search ends may hang on a rounding."""
+    turned, shifted = [], []
+    for side in (0.0, 50.0, 140.0, 250.0):
+        views, poses = look(MOLECULE, [camera_at(tilt, turn + side, roll) for tilt, turn, roll in LEVEL_VIEWS])
+        true = in_reference_frame(poses, views[0])
+        best = search_poses(views, effort="standard")[0]
+        turned.append(rotation_errors(best.world_to_camera, true).mean())
+        off = invert_pose(best.world_to_camera)[:, :3, 3] - invert_pose(true)[:, :3, 3]
+        shifted.append(np.linalg.norm(off, axis=1).mean() / true[0, 2, 3])
+    assert np.mean(turned) < 13
+    assert np.mean(shifted) < 0.2
 
 
 def test_more_photos_than_the_paper_looks_at() -> None:
@@ -128,7 +129,7 @@ def test_the_order_of_the_views_does_not_matter_to_the_judge(molecule: tuple[lis
     scene, sets = true_state(views, poses)
     order = [2, 0, 3, 1]
     judged = hull.judge(scene, sets)
-    shuffled = CameraSets(sets.rotation[:, order], sets.centre[:, order], sets.zoom)
+    shuffled = CameraSets(sets.rotation[:, order], sets.centre[:, order])
     other = hull.judge(prepare([views[i] for i in order], 64), shuffled)
     torch.testing.assert_close(other.uncovered, judged.uncovered[:, order], atol=1e-5, rtol=0)
     torch.testing.assert_close(other.evidence, judged.evidence[:, order], atol=1e-4, rtol=0)
@@ -171,32 +172,10 @@ def wide(views: list[View]) -> list[View]:
     return [canonical_view(replace(view.photo, intrinsics=taken_for), 64) for view in views]
 
 
-def test_a_focal_length_that_nobody_told_may_give_way(molecule: tuple[list[View], np.ndarray]) -> None:
+def test_a_focal_length_that_is_assumed_wrongly_does_little_harm(molecule: tuple[list[View], np.ndarray]) -> None:
     views, poses = molecule
-    found = search_poses(wide(views), zooming=True, effort="standard")
-    true = in_reference_frame(poses, views[0])
-    assert rotation_errors(found[0].world_to_camera, true).max() < 15
-    assert 1.01 < found[0].zoom < ZOOM  # photos of a compact object tell little, and the usual is likelier
-    assert len({one.zoom for one in found}) == 1
-    centre = found[0].world_to_camera[0, 2, 3]
-    seen_again = zoomed(wide(views), found[0].zoom)[0]
-    assert centre == pytest.approx(object_distance(half_angle_of(seen_again.intrinsics)), rel=0.01)
-
-
-def test_a_focal_length_that_is_known_stays(found: list[Hypothesis]) -> None:
-    assert {one.zoom for one in found} == {1.0}
-
-
-def test_a_zoom_sees_what_a_longer_lens_sees(molecule: tuple[list[View], np.ndarray]) -> None:
-    views, poses = molecule
-    true = prepare(views, 64)
-    sets = from_cameras(true, [in_reference_frame(poses, views[0])])
-    shorter = CameraSets(sets.rotation, sets.centre * torch.tensor([1, 1, 1 / ZOOM]), torch.tensor([ZOOM]))
-    intrinsics = true.views.intrinsics / np.array([ZOOM, ZOOM, 1, 1], np.float32)
-    wide_angle = true.views._replace(intrinsics=intrinsics, rays=true.views.rays * np.float32(ZOOM))
-    expected = hull.judge(true, sets)
-    found = hull.judge(replace(true, views=wide_angle), shorter)
-    torch.testing.assert_close(found.uncovered, expected.uncovered, atol=1e-3, rtol=0)
+    found = search_poses(wide(views), effort="standard")
+    assert rotation_errors(found[0].world_to_camera, in_reference_frame(poses, views[0])).max() < 15
 
 
 def test_a_good_candidate_is_taken() -> None:

@@ -13,6 +13,7 @@ from pflrm.core.cameras import load_known_cameras, minimal_rotation, upright_rot
 from pflrm.core.errors import InputError
 from pflrm.core.photos import load_photo, load_photos
 from pflrm.core.refine_poses import refine_poses
+from pflrm.core.rigs import rig_of
 from pflrm.core.search import search_poses
 from pflrm.core.silhouettes import prepare
 from pflrm.core.views import View, canonical_view
@@ -104,8 +105,8 @@ def test_one_vertical_for_all_that_know_it():
         scene = agreement.prepare(views, pixels=32, depths=8)
         if not knowing:
             scene = replace(scene, verticals=replace(scene.verticals, up=torch.zeros(4, 3)))
-        _, surface = agreement.judge(scene, poses)
-        return -float(agreement.terms_at(scene, poses, surface)[-1].total())
+        _, surface = agreement.judge(scene, rig_of(poses))
+        return -float(agreement.terms_at(scene, rig_of(poses), surface)[-1].total())
 
     assert cost(true, True) < 0.01
     assert cost(tilted, True) > 1
