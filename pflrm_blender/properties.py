@@ -126,7 +126,10 @@ class PFLRM_PG_scene(bpy.types.PropertyGroup):
         name="Focal Length",
         description="How the photos' lens is known",
         items=[
-            ("PHOTO", "From Photos", "Read it from the photos' notes (EXIF); where they have none, search for it"),
+            (
+                "PHOTO", "From Photos",
+                "Read it from the photos' notes (EXIF); where none has any, Standard and Best look for it",
+            ),
             ("LENS", "Lens", "Give the focal length that a full-frame camera would need (35 mm equivalent)"),
             ("ANGLE", "Angle", "Give the field of view across the photos' longer side"),
         ],

@@ -94,8 +94,8 @@ _TOOLTIPS = {
     "Put the photos and options that this result was made from back into the panel. Other photos are switched off":
         "Fotos und Optionen, aus denen dieses Ergebnis entstand, wieder ins Bedienfeld holen. Andere Fotos werden "
         "ausgeschaltet",
-    "Read it from the photos' notes (EXIF); where they have none, search for it":
-        "Aus den Notizen der Fotos lesen (EXIF); wo sie keine haben, danach suchen",
+    "Read it from the photos' notes (EXIF); where none has any, Standard and Best look for it":
+        "Aus den Notizen der Fotos lesen (EXIF); hat keines welche, suchen Standard und Beste danach",
     "Render at the size of the photo: of the scene's camera if it is a photo's, otherwise of the reference":
         "In der Größe des Fotos rendern: dessen der Szenenkamera, wenn sie zu einem Foto gehört, sonst der Referenz",
     "Searches longest and makes the finest mesh": "Sucht am längsten und erzeugt die feinste Masche",
