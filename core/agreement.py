@@ -143,7 +143,7 @@ def _nearest(mask: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 def judge(scene: Scene, rig: Rig) -> tuple[float, Surface]:
     """The score of cameras, higher is better, and where their pixels meet the object."""
     cameras = _arrays(rig)
-    even = np.zeros((len(rig), 3), np.float32)
+    even = np.zeros((rig.views, 3), np.float32)
     steps, inside, usual, front = surface.hull(scene.views, *cameras, scene.offsets)
     hidden = front, np.full_like(front, surface.FRONT_DOUBT), True
     joint, _ = surface.explained(scene.views, *cameras, steps, usual, *hidden, even)

@@ -80,9 +80,8 @@ def adjust(bundle: Bundle, rig: Rig, matches: Matches, width: float, zooming: bo
     size, damping = rig.parameters(zooming), FIRST_DAMPING
     around = torch.cat([torch.zeros(1, size), DIFFERENCE * torch.eye(size), -DIFFERENCE * torch.eye(size)])
     for _ in range(STEPS):
-        there = rig.moved(around)
         touching = outlines.touching(bundle.outlines, *_arrays(rig.alone()))
-        parts = _residuals(bundle, there, matches, touching, width)
+        parts = _residuals(bundle, rig.moved(around), matches, touching, width)
         cost = sum(part.cost()[0] for part in parts)
         curvature, slope = torch.zeros(size, size), torch.zeros(size)
         for part in parts:
@@ -93,13 +92,13 @@ def adjust(bundle: Bundle, rig: Rig, matches: Matches, width: float, zooming: bo
             stiff = curvature + damping * torch.diag(curvature.diagonal().clamp(min=1e-3))
             step = -torch.linalg.solve(stiff, slope)
             step *= (LONGEST_STEP / step[: rig.parameters(False)].view(-1, 3).norm(dim=-1).max()).clamp(max=1)
-            there = rig.moved(step[None])
-            if sum(part.cost()[0] for part in _residuals(bundle, there, matches, touching, width)) < cost:
+            there = rig.moved(step)
+            if sum(part.cost()[0] for part in _residuals(bundle, there.alone(), matches, touching, width)) < cost:
                 break
             damping *= 4
         else:
             return rig
-        rig, damping = there[0], max(damping / 4, 1e-4)
+        rig, damping = there, max(damping / 4, 1e-4)
         if step.abs().max() < SHORTEST_STEP:
             return rig
     return rig
@@ -150,14 +149,14 @@ def log_ratios(bundle: Bundle, rig: Rig, matches: Matches, width: float) -> Tens
     """(N,) how much likelier each match is for these cameras than for any, less where two views have very many."""
     missed = (misfit(bundle, rig.alone(), matches, width)[0][0].square().sum(-1) + 1e-9).sqrt()
     ratio = torch.log((1 - OUTLIERS) * torch.exp(-missed / width) * SOUGHT / (2 * width) + OUTLIERS)
-    return share(matches, len(rig), CONVINCED) * ratio
+    return share(matches, rig.views, CONVINCED) * ratio
 
 
 def fitting(bundle: Bundle, rig: Rig, matches: Matches, width: float) -> Tensor:
     """How many matches of each camera (V,) are missed by less than ``width``."""
     fits = misfit(bundle, rig.alone(), matches, width)[0][0].norm(dim=-1) < width
     ends = torch.cat([matches.first[fits], matches.second[fits]])
-    return torch.bincount(ends, minlength=len(rig))
+    return torch.bincount(ends, minlength=rig.views)
 
 
 def share(matches: Matches, views: int, enough: float) -> Tensor:
@@ -174,7 +173,7 @@ def _residuals(bundle: Bundle, rigs: Rig, matches: Matches, touching: np.ndarray
     parts.append(_Residuals(miss[..., None], torch.ones(miss.shape[1])))
     if len(matches):
         missed, behind = misfit(bundle, rigs, matches, width)
-        parts.append(_Residuals(missed / width, MATCH_WEIGHT * share(matches, len(rigs), ENOUGH)))
+        parts.append(_Residuals(missed / width, MATCH_WEIGHT * share(matches, rigs.views, ENOUGH)))
         parts.append(_Residuals(behind[..., None], torch.full((behind.shape[1],), DEPTH_WEIGHT)))
     return parts
 

@@ -108,7 +108,7 @@ def find(pictures: Pictures, rig: Rig) -> Matches:
     """The corners of every view that are found again in others, as cameras that are about right show the surface."""
     pictures, poses = pictures.zoomed(rig.zoom), rig.poses
     hull = _Hull.of(pictures, poses)
-    views = range(len(rig))
+    views = range(rig.views)
     fronts = [_front_map(pictures, hull, poses, view) for view in views]
     patches = [_patches(pictures, hull, poses, view) for view in views]
     first, second, here, there, corner = [], [], [], [], []

@@ -90,7 +90,7 @@ def explore(goal: Goal, rig: Rig, *, leaps: int, generator: torch.Generator) -> 
     ways = _measured(goal, rig)
     for _ in range(leaps):
         leap = LEAP * torch.randn(len(ways), generator=generator)
-        score, there = _ascent(goal, _moved(rig, ways @ leap), ways, LEAP_STEPS, wanted=best)
+        score, there = _ascent(goal, rig.moved(ways @ leap), ways, LEAP_STEPS, wanted=best)
         if score > best:
             best, rig, ways = score, there, _measured(goal, there)
     return best, rig
@@ -113,12 +113,8 @@ def _ascent(goal: Goal, there: Rig, ways: Tensor, steps: int, wanted: float = -n
         square.lerp_(slope.square(), 1 - MEMORY)
         spread = (square / (1 - MEMORY ** (step + 1))).sqrt() + 1e-8
         rate = RATE * (1.05 - step / steps) / (1 - MOMENTUM ** (step + 1))
-        there = _moved(there, ways @ (rate * mean / spread))
+        there = there.moved(ways @ (rate * mean / spread))
     return best, kept
-
-
-def _moved(rig: Rig, move: Tensor) -> Rig:
-    return rig.moved(move[None])[0]
 
 
 @torch.no_grad()
@@ -127,5 +123,5 @@ def _measured(goal: Goal, rig: Rig) -> Tensor:
     _, surface = goal.look(rig)
     shifts = DIFFERENCE * torch.eye(rig.parameters(goal.zooming))
     return directions(
-        goal.terms_at(rig, surface), [goal.terms_at(_moved(rig, shift), surface) for shift in shifts], STIFFNESS
+        goal.terms_at(rig, surface), [goal.terms_at(rig.moved(shift), surface) for shift in shifts], STIFFNESS
     )

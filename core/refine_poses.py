@@ -132,8 +132,8 @@ class _Ground:
 
 @dataclass(frozen=True)
 class _Found:
-    """The best cameras met so far from hypothesis ``index``, their score, chance of their own, the matches
-    that they follow, and what these add to the score."""
+    """The best cameras met so far from hypothesis ``index``, their score, chance of their own, the matches that they
+    follow, and what these add to the score."""
 
     score: float
     rig: Rig
@@ -148,7 +148,7 @@ class _Found:
     def matches(self) -> np.ndarray:
         """How many correspondences of each camera (V,) fit."""
         if self.pull is None:
-            return np.zeros(len(self.rig))
+            return np.zeros(self.rig.views)
         return bundle.fitting(self.pull.bundle, self.rig, self.pull.matches, 2 * CLOSE).numpy()
 
 

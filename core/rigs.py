@@ -23,13 +23,10 @@ class Rig:
     poses: Tensor  # (V, 4, 4) or (B, V, 4, 4), world to view
     zoom: Tensor  # () or (B,) factor of all views' focal lengths
 
-    def __len__(self) -> int:
+    @property
+    def views(self) -> int:
         """V."""
         return self.poses.shape[-3]
-
-    def __getitem__(self, index: int) -> Rig:
-        """One of B."""
-        return Rig(self.poses[index], self.zoom[index])
 
     def alone(self) -> Rig:
         """The same as one of B = 1."""
@@ -38,18 +35,19 @@ class Rig:
     def parameters(self, zooming: bool) -> int:
         """How many numbers a move has: turns and shifts of all cameras but the first, and the zoom where it may
         change."""
-        return 6 * (len(self) - 1) + zooming
+        return 6 * (self.views - 1) + zooming
 
     def moved(self, move: Tensor) -> Rig:
-        """B rigs after moves (B, P): turns of all cameras but the first about the object's centre, rotation vectors of
-        the cameras' own axes; then their shifts; then the change of the log of the zoom, or nothing."""
-        others = len(self) - 1
-        turn, shift = move[:, : 6 * others].view(len(move), 2, others, 3).unbind(1)
-        stretch = move[:, 6 * others :].sum(1).exp()
+        """After a move (P,), or B rigs after moves (B, P): turns of all cameras but the first about the object's
+        centre, rotation vectors of the cameras' own axes; then their shifts; then the change of the log of the zoom, or
+        nothing."""
+        others, several = self.views - 1, move.shape[:-1]
+        turn, shift = move[..., : 6 * others].unflatten(-1, (2, others, 3)).unbind(-3)
+        stretch = move[..., 6 * others :].sum(-1).exp()
         upper = torch.cat([rotation_of(turn) @ self.poses[1:, :3, :3], (self.poses[1:, :3, 3] + shift)[..., None]], -1)
-        moving = torch.cat([upper, self.poses[1:, 3:].expand(len(move), -1, -1, -1)], 2)
-        poses = torch.cat([self.poses[:1].expand(len(move), -1, -1, -1), moving], 1)
-        return Rig(poses, self.zoom.expand(len(move))).zoomed(stretch)
+        moving = torch.cat([upper, self.poses[1:, 3:].expand(*several, -1, -1, -1)], -2)
+        poses = torch.cat([self.poses[:1].expand(*several, -1, -1, -1), moving], -3)
+        return Rig(poses, self.zoom.expand(several)).zoomed(stretch)
 
     def zoomed(self, factor: Tensor) -> Rig:
         """With focal lengths that are ``factor`` (B,) or () times as long, from as much farther away."""

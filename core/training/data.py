@@ -107,16 +107,16 @@ class ObjectStream:
 
     def batch_at(self, step: int) -> Batch:
         """The batch of one step."""
-        return self._render(self._draw(step))
+        return self.render(self.draw(step))
 
-    def _draw(self, step: int) -> tuple[torch.Tensor, ...]:
+    def draw(self, step: int) -> tuple[torch.Tensor, ...]:
         """The tables of one step's objects, on the CPU."""
         seeds = np.random.SeedSequence((self.seed, step)).generate_state(self.batch).astype(np.int64)
         tables = empty_tables(self.batch, self.views)
         draw_objects(seeds, *tables, self._assets, self._mesh_share, self.min_separation, self.size)
         return tuple(torch.from_numpy(table) for table in tables)
 
-    def _render(self, tables: tuple[torch.Tensor, ...]) -> Batch:
+    def render(self, tables: tuple[torch.Tensor, ...]) -> Batch:
         b, v, s = self.batch, self.views, self.size
         tables = tuple(table.to(self.device, non_blocking=True) for table in tables)
         rgb, image = (torch.empty(b, v, channels, s, s, device=self.device) for channels in (3, 4))
@@ -138,7 +138,7 @@ class ObjectStream:
                 step += 1
         # Threads render on the CPU; for a GPU they draw the tables, and this thread gives it the work.
         on_cpu = self.device.type == "cpu"
-        ahead: Callable[[int], Any] = self.batch_at if on_cpu else self._draw
+        ahead: Callable[[int], Any] = self.batch_at if on_cpu else self.draw
         with ThreadPoolExecutor(self.workers, thread_name_prefix="objects") as pool:
             pending: deque[Future[Any]] = deque()
             try:
@@ -147,7 +147,7 @@ class ObjectStream:
                         pending.append(pool.submit(ahead, step))
                         step += 1
                     result = pending.popleft().result()
-                    yield result if on_cpu else self._render(result)
+                    yield result if on_cpu else self.render(result)
             finally:
                 for future in pending:
                     future.cancel()

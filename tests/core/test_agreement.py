@@ -83,8 +83,8 @@ def test_the_score_and_its_slope_are_those_of_the_reference(
     expected, place = reference.judge(poses)
     score, surface = agreement.judge(scene, rig_of(poses.float()))
     assert score == pytest.approx(expected, abs=0.02)
-    move = 0.01 * torch.randn(1, 18, generator=torch.Generator().manual_seed(2)).double()
-    for there in (poses, rig_of(poses).moved(move).poses[0]):
+    move = 0.01 * torch.randn(18, generator=torch.Generator().manual_seed(2)).double()
+    for there in (poses, rig_of(poses).moved(move).poses):
         true = slope_of(lambda now: reference.score_at(now, place), there)
         found = slope_of(lambda now: agreement.score_at(scene, rig_of(now), surface), there.float()).double()
         assert float(agreement.score_at(scene, rig_of(there.float()), surface)) == pytest.approx(

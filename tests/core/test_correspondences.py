@@ -145,18 +145,21 @@ def test_a_match_beside_its_epipolar_line_is_missed_by_as_much(
 
 
 @pytest.mark.parametrize("degrees", [5.0, 10.0])
-def test_matches_and_outlines_lead_cameras_back(
-    views: list[SimpleNamespace], pictures: Pictures, true_poses: np.ndarray, degrees: float
-) -> None:
-    own, rig = bundle.prepare(views), as_rig(disturbed(true_poses, degrees, seed=3))
-    for width in (0.03, 0.012, 0.012, 0.012):
-        matches = correspondences.find(pictures, rig)
-        rig = bundle.adjust(own, rig, matches, width)
-    poses = rig.poses
-    error = rotation_angle(poses[1:, :3, :3].double().numpy() @ np.swapaxes(true_poses[1:, :3, :3], 1, 2))
-    assert error.mean() < 0.6 * degrees
-    assert torch.equal(poses[0], as_rig(true_poses).poses[0])
-    np.testing.assert_allclose(torch.linalg.det(poses[:, :3, :3]), 1, atol=1e-4)
+def test_matches_and_outlines_lead_cameras_back(degrees: float) -> None:
+    """Cameras that share corners with their neighbours; in the mean over two starts, for one may hang on a rounding."""
+    poses, left = cameras_around([[25, 0], [60, 15], [100, -10], [140, 20]]), []
+    views = [box_view(matrix, SIZE, lively) for matrix in poses]
+    pictures, own = correspondences.prepare(views), bundle.prepare(views)
+    for seed in (3, 4):
+        rig = as_rig(disturbed(poses, degrees, seed=seed))
+        for width in (0.03, 0.012, 0.012, 0.012):
+            matches = correspondences.find(pictures, rig)
+            rig = bundle.adjust(own, rig, matches, width)
+        found = rig.poses.double().numpy()
+        left.append(rotation_angle(found[1:, :3, :3] @ np.swapaxes(poses[1:, :3, :3], 1, 2)).mean())
+        assert torch.equal(rig.poses[0], as_rig(poses).poses[0])
+        np.testing.assert_allclose(np.linalg.det(found[:, :3, :3]), 1, atol=1e-4)
+    assert np.mean(left) < 0.5 * degrees
 
 
 @pytest.mark.parametrize("zoom", [1 / 1.3, 1.3])
