@@ -24,9 +24,9 @@ def test_explanations_that_agree_make_a_camera_surer_than_ones_that_do_not() -> 
     score = torch.tensor([1.0, 0.9, 0.9])
     agree = torch.stack([cameras(60), cameras(64), cameras(57)])
     differ = torch.stack([cameras(60), cameras(150), cameras(240)])
-    sure = confidence.confidence(agree, score, judged(3), NOTHING)
-    unsure = confidence.confidence(differ, score, judged(3), NOTHING)
-    assert float(sure[0, 1]) > 0.8
+    sure = confidence.confidence(agree, score, judged(3, evidence=0.3), NOTHING)
+    unsure = confidence.confidence(differ, score, judged(3, evidence=0.3), NOTHING)
+    assert float(sure[0, 1]) > 0.6
     assert float(unsure[0, 1]) < float(sure[0, 1]) - 0.2
     assert sure[:, 0].tolist() == [1, 1, 1]
 
