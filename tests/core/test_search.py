@@ -19,6 +19,7 @@ from pflrm.core.cameras import (
     reference_pose,
     rotation_angle,
 )
+from pflrm.core.confidence import TURN_SLACK
 from pflrm.core.outlines import FINE, OutlineObjective
 from pflrm.core.search import Hypothesis, alternatives, from_cameras, search_poses, symmetry, to_cameras
 from pflrm.core.silhouettes import Silhouettes, prepare
@@ -219,7 +220,7 @@ def test_the_modes_of_symmetric_objects_are_found_and_named(
     best, *others = alternatives(hypotheses)
     away = np.concatenate([rotation_errors(other.world_to_camera, best.world_to_camera) for other in others])
     for turn in turns:
-        assert np.abs(away - turn).min() < 15
+        assert np.abs(away - turn).min() < TURN_SLACK
     assert sides in symmetry(hypotheses)
 
 
