@@ -228,7 +228,9 @@ def reconstruct(
     mesh = None
     if not options.poses_only:
         with stage("Fitting Shape", fitting):
-            seen = Observations.of(views, poses, sure, *own_depth(prediction))
+            # Doubt counts less here: most cameras that are probably not right to 15 degrees still show the shape. With
+            # the confidence itself a remote control of which all are unsure came out with a hole.
+            seen = Observations.of(views, poses, np.sqrt(sure), *own_depth(prediction))
             field = refine_field(
                 model.field(prediction), seen, quality=options.quality, seed=options.seed,
                 progress=lambda share: progress("Fitting Shape", fitting + (0.9 - fitting) * share),
