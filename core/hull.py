@@ -15,11 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import hull_rays, verticals
+from . import extents, hull_rays, verticals
 from .camera_sets import CameraSets
 from .hull_rays import Choice
 from .information import Terms
 from .silhouettes import Silhouettes
+
+ASIDE = 0.5  # spread of the object's centre across a view
+CLOSER = 0.2  # of the log of the distances
+SIZE = 0.15  # of the log of what the scale makes 1
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,20 @@ def habit(scene: Silhouettes, sets: CameraSets) -> Tensor:
     from well separated directions. Grows slowly, so that evidence can overrule it."""
     rotation, centre = sets.rotation, sets.centre
     unusual = verticals.unusual(scene.verticals, rotation[..., 2]).sum(1)
-    aside = centre[..., :2] / 0.5
-    distance = (centre[..., 2] / scene.distance).clamp(min=0.1).log() / 0.15
-    unusual = unusual + 0.5 * aside.square().sum((1, 2)) + 0.5 * distance.square().sum(1)
+    aside = centre[..., :2] / ASIDE
+    distance = centre[..., 2].clamp(min=0.1).log()
+    size = (distance + scene.half_angle.sin().log()).amax(1) / SIZE  # of the largest inscribed sphere
+    unusual = unusual + 0.5 * aside.square().sum((1, 2)) + unequal(distance).sum(1)
+    unusual = unusual + 0.5 * len(scene) * size.square()
     axes = rotation[..., 2, :]
     first, second = torch.triu_indices(len(scene), len(scene), 1)
     cosine = (axes[:, first] * axes[:, second]).sum(-1)
     return unusual + 0.5 * ((cosine - 0.75).clamp(min=0) / 0.08).square().sum(1)
+
+
+def unequal(distance: Tensor) -> Tensor:
+    """(B, V) how unusual distances are whose logs (B, V) differ from their mean."""
+    return 0.5 * ((distance - distance.mean(1, keepdim=True)) / CLOSER).square()
 
 
 def judge(scene: Silhouettes, sets: CameraSets) -> Judgement:
@@ -119,9 +130,10 @@ def about_vertical(angle: Tensor) -> Tensor:
 
 
 def start(scene: Silhouettes, rotation: Tensor) -> CameraSets:
-    """Sets of cameras (B, V, 3, 3) with the object's centre on every optical axis, at the expected distance."""
+    """Sets of cameras (B, V, 3, 3) with the object's centre on every optical axis, at the distance that its widths
+    tell."""
     centre = torch.zeros(len(rotation), len(scene), 3)
-    centre[..., 2] = scene.distance
+    centre[..., 2] = extents.distances(scene.width, scene.half_angle, rotation)
     return CameraSets(rotation, centre)
 
 

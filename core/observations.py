@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .cameras import half_angle_of, object_distance
+from .cameras import CANONICAL_FILL, half_angle_of, object_distance
 from .silhouettes import signed_distances
 from .views import View
 
@@ -30,6 +30,12 @@ class Observations:
     trust: Tensor
     depth: Tensor | None
     depth_scale: Tensor | None
+
+    @property
+    def reach(self) -> float:
+        """Radius of the largest of the spheres that fill the views' cones, in the world's scale."""
+        tangent = CANONICAL_FILL / (2 * self.intrinsics[:, 0])
+        return float((self.world_to_view[:, 2, 3] * tangent.atan().sin()).max())
 
     @classmethod
     def of(

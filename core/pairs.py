@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .hull import angles, level_rotation, relative_rotations
+from . import extents
+from .hull import angles, level_rotation, relative_rotations, unequal
 from .silhouettes import OUTLIERS, SIZE, Silhouettes
 from .threads import side_by_side
 from .verticals import unusual_elevation
@@ -75,26 +76,34 @@ def score_pair(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor) -> t
     """(P,) agreement of views a and b under relative rotations (P, 3, 3) from a to b, both ways, centres aligned."""
     separation = torch.rad2deg(torch.acos(rotations[:, 2, 2].clamp(-1, 1)))
     near = 0.5 * ((USUAL_SEPARATION - separation).clamp(min=0) / 10).square()
-    return _one_way(scene, a, b, rotations) + _one_way(scene, b, a, rotations.transpose(-1, -2)) - near
+    pair = torch.stack([torch.eye(3).expand_as(rotations), rotations], 1)
+    distance = extents.distances(scene.width[[a, b]], scene.half_angle[[a, b]], pair)
+    unlike = unequal(distance.log()).sum(1)
+    there = _one_way(scene, a, b, rotations, distance)
+    back = _one_way(scene, b, a, rotations.transpose(-1, -2), distance.flip(1))
+    return there + back - near - unlike
 
 
-def _one_way(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, chunk: int = 96) -> torch.Tensor:
-    """(P,) how well rays of view a agree with view b."""
+def _one_way(
+    scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, distance: torch.Tensor, chunk: int = 96
+) -> torch.Tensor:
+    """(P,) how well rays of view a agree with view b, at distances (P, 2)."""
     steps = ((torch.arange(DEPTHS) + 0.5) / DEPTHS * 2 - 1)
-    depth = scene.distance[a] + steps
-    if scene.pixel_surface is None:
-        usual = torch.exp(-0.5 * ((steps - SURFACE_DEPTH * scene.radius[a]) / SURFACE_WIDTH) ** 2)
-    else:
-        expected, error = scene.pixel_surface[a].unbind(-1)
-        usual = torch.exp(-(steps - expected[:, None, None]).abs() / error[:, None, None])  # (N, 1, K)
-    usual = usual / usual.sum(-1, keepdim=True)
+    radius = distance * scene.half_angle[[a, b]].sin()
     maps = _match_maps(scene, a, b)  # (N, 2, S, S)
     scores = []
-    for part in rotations.split(chunk):
+    for part, apart, size in zip(rotations.split(chunk), distance.split(chunk), radius.split(chunk), strict=True):
         turned = scene.rays[a] @ part.transpose(-1, -2)  # (P, N, 3)
         x, y, z = turned.permute(2, 1, 0)[..., None].unbind(0)  # (N, P, 1)
-        shift = -part[:, :, 2] * scene.distance[a]  # (P, 3)
-        z = (z * depth + (shift[:, 2, None] + scene.distance[b])).clamp(min=0.2)  # (N, P, K)
+        depth = apart[:, :1] + steps  # (P, K)
+        if scene.pixel_surface is None:
+            usual = torch.exp(-0.5 * ((steps - SURFACE_DEPTH * size[:, :1]) / SURFACE_WIDTH) ** 2)
+        else:
+            expected, error = (own[:, None] * size[:, 0] for own in scene.pixel_surface[a].unbind(-1))  # (N, P)
+            usual = torch.exp(-(steps - expected[..., None]).abs() / error[..., None])  # (N, P, K)
+        usual = usual / usual.sum(-1, keepdim=True)
+        shift = -part[:, :, 2] * apart[:, :1]  # (P, 3)
+        z = (z * depth + (shift[:, 2:] + apart[:, 1:])).clamp(min=0.2)  # (N, P, K)
         scale = 0.5 * scene.focal[b] / z  # the maps cover [-2, 2]
         positions = torch.stack([(x * depth + shift[:, 0, None]) * scale, (y * depth + shift[:, 1, None]) * scale], -1)
         found = F.grid_sample(maps, positions, mode="nearest", align_corners=False, padding_mode="border")
@@ -103,7 +112,7 @@ def _one_way(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, chunk:
         excess = ((-edge.amax(-1) - COVER_SLACK) / COVER_WIDTH).clamp(min=0)
         uncovered = (excess / (1 + excess)).mean(0)
         inside = ((edge + INSIDE_SLACK) / INSIDE_SLACK).clamp(0, 1) * usual
-        before = (z - scene.distance[b] - SURFACE_DEPTH * scene.radius[b]) / (2.5 * SURFACE_WIDTH)
+        before = (z - apart[:, 1:] - SURFACE_DEPTH * size[:, 1:]) / (2.5 * SURFACE_WIDTH)
         seen = inside * (1 - before.square()).clamp(min=0) / (inside.sum(-1, keepdim=True) + 1e-4)
         evidence = torch.log1p((seen * likeness).sum(-1)).mean(0)
         scores.append(EVIDENCE_WEIGHT * evidence - COVER_WEIGHT * uncovered)

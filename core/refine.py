@@ -26,6 +26,7 @@ CARVE_WIDTH = 0.02  # softness of a silhouette, in units of a view's width
 # surfaces on six validation scans with true poses: the present weights' field knows less than the silhouettes do.
 HULL_BIAS = 6.0
 EFFORTS = {"draft": Effort(96, 0), "standard": Effort(128, 100), "best": Effort(160, 300, 360)}
+ROOM = 1.25  # half the field's box in units of the object's reach: a long object may be seen from its end first
 PIT = 0.06  # half the width of the pits that are filled after the fit
 COARSE = 48  # points along an axis by which the hull's box is found
 
@@ -35,13 +36,14 @@ def refine_field(
 ) -> Field:
     """Carve and fit; the result answers the same questions as the network's field, at a finer resolution."""
     effort = EFFORTS[quality]
-    grid = hull_grid(seen, field.half_extent, effort.resolution)
+    half_extent = max(field.half_extent, ROOM * seen.reach)
+    grid = hull_grid(seen, half_extent, effort.resolution)
     values = carve(field, seen, grid)
     if effort.steps:
         is_open = values[0] > raw_density(torch.tensor(EMPTY))
         values = mended(fit(values, is_open, grid, seen, effort, seed, progress), values, grid)
     progress(1.0)
-    return Field(GridDecoder(grid, field.half_extent), values)  # type: ignore[arg-type]
+    return Field(GridDecoder(grid, half_extent), values)  # type: ignore[arg-type]
 
 
 def hull_grid(seen: Observations, half_extent: float, resolution: int) -> Grid:

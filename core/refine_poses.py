@@ -80,9 +80,10 @@ def refine_poses(
         agreement.prepare(views, pixels=effort.pixels, depths=effort.depths, uneven=uneven),
         correspondences.prepare(closeups or views), bundle.prepare(closeups or views), zooming,
     )
+    half_angles = np.array([half_angle_of(view.intrinsics) for view in views])
     starts = [
-        _Found(-np.inf, rig_of(poses), index, torch.Generator().manual_seed(seed + index))
-        for index, poses in enumerate(torch.from_numpy(one.world_to_camera).float() for one in hypotheses)
+        _Found(-np.inf, _in_scale(one.world_to_camera, half_angles), index, torch.Generator().manual_seed(seed + index))
+        for index, one in enumerate(hypotheses)
     ]
 
     def worth(one: _Found) -> float:
@@ -110,7 +111,7 @@ def refine_poses(
         best = _matched(best_sets[0], ground, LAST_WIDTHS)
         best_of[best.index] = best
     report(1.0)
-    lens = best.rig.zoom, half_angle_of(views[0].intrinsics)
+    lens = best.rig.zoom, half_angles[0]
     refined = [_told(one, best_of[index], ground, *lens) for index, one in enumerate(hypotheses)]
     first = refined.pop(best.index)
     sure = confidence.with_matches(first.confidence, best.matches())
@@ -152,16 +153,23 @@ class _Found:
         return bundle.fitting(self.pull.bundle, self.rig, self.pull.matches, 2 * CLOSE).numpy()
 
 
+def _in_scale(poses: np.ndarray, half_angles: np.ndarray) -> Rig:
+    """Cameras (V, 4, 4) in the scale in which the largest of the spheres that fill the views' cones has radius 1: the
+    first photo may show a long object from its end."""
+    scaled = poses.copy()
+    scaled[:, :3, 3] /= (poses[:, 2, 3] * np.sin(half_angles)).max()
+    return rig_of(torch.from_numpy(scaled).float())
+
+
 def _told(hypothesis: Hypothesis, found: _Found, ground: _Ground, zoom: Tensor, half_angle: float) -> Hypothesis:
     """The hypothesis with the cameras that were found, and the vertical that suits them. All hypotheses get the
-    ``zoom`` of the best one, and the distance that belongs to a view of that zoom.
+    ``zoom`` of the best one, and the scale in which the first view's sphere has radius 1.
 
     :param half_angle: of the first view without it, in radians.
     """
     poses = found.rig.zoomed(zoom / found.rig.zoom).poses.double().numpy()
-    if ground.zooming:
-        distance = object_distance(math.atan(math.tan(half_angle) / float(zoom)))
-        poses[:, :3, 3] *= distance / poses[0, 2, 3]
+    distance = object_distance(math.atan(math.tan(half_angle) / float(zoom)))
+    poses[:, :3, 3] *= distance / poses[0, 2, 3]
     up = likeliest(ground.scene.verticals, found.rig.poses[:, :3, :3])
     return replace(hypothesis, world_to_camera=poses, up=up.double().numpy(), zoom=hypothesis.zoom * float(zoom))
 

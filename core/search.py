@@ -245,7 +245,7 @@ def from_cameras(scene: Silhouettes, candidates: Sequence[np.ndarray]) -> Camera
     up = up * torch.sign(-(rotation[..., 1, :].mean(1) * up).sum(-1, keepdim=True) + 1e-9)
     other = axes[..., 2]
     world = torch.stack([torch.linalg.cross(other, up), other, up], dim=-2)  # (B, 3, 3) rows: the new world's axes
-    scale = (scene.distance.double() / centre[..., 2].clamp(min=1e-3)).log().mean(1).exp()
+    scale = 1 / (centre[..., 2].clamp(min=1e-3) * scene.half_angle.sin().double()).amax(1)
     return CameraSets(
         (rotation @ world.transpose(-1, -2)[:, None]).float(), (centre * scale[:, None, None]).float()
     )

@@ -1,7 +1,7 @@
 """What the photos say about an object before its cameras are known: silhouettes and appearance as sampling tensors.
 
-Everything is measured in one scale in which all photos were taken from about the same distance and the largest
-inscribed sphere has radius 1. Positions in a canonical view are in units of its half width, from -1 to 1.
+Everything is measured in one scale, in which the largest inscribed sphere has radius 1. Positions in a canonical view
+are in units of its half width, from -1 to 1.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from .cameras import CANONICAL_FILL, half_angle_of
 from .colours import comparable
+from .extents import widths
 from .lookup import Predicted, Views
 from .verticals import Verticals, told
 
@@ -36,15 +37,14 @@ class Silhouettes:
 
     half_angle: torch.Tensor  # (V,) radians
     focal: torch.Tensor  # (V,) in half widths
-    distance: torch.Tensor  # (V,) expected distance of the object's centre
-    radius: torch.Tensor  # (V,) of the inscribed sphere at that distance
+    width: torch.Tensor  # (V, A) logs of the silhouettes' widths in all directions, see :mod:`.extents`
     signed_distance: torch.Tensor  # (V, 1, 2S, 2S) to the mask's edge, positive inside; covers [-2, 2]
     appearance: torch.Tensor  # (V, 3, S, S)
     rays: torch.Tensor  # (V, N, 3) at depth 1
     pixel_appearance: torch.Tensor  # (V, N, 3)
     commonness: torch.Tensor  # (V, N) log probability of such a pixel anywhere on the object
     offsets: np.ndarray  # (K,) where rays are sampled, before and behind the object's centre
-    pixel_surface: torch.Tensor | None  # (V, N, 2) predicted depth less the centre's, and its Laplace scale
+    pixel_surface: torch.Tensor | None  # (V, N, 2) depth in the own frame less the centre's, and Laplace's scale of it
     verticals: Verticals
     views: Views  # the same for compiled functions
     predicted: Predicted
@@ -77,14 +77,13 @@ def prepare(
     rays = torch.cat([pixels / focal_tensor[:, None, None], torch.ones(*pixels.shape[:2], 1)], dim=2)
     pixel_appearance = _at_pixels(appearance, pixels)
     commonness = _commonness(pixel_appearance)
-    surface = None if depth is None else _surface(depth, depth_log_scale, half, radius)
+    surface = None if depth is None else _surface(depth, depth_log_scale, half)
     pixel_surface = None if surface is None else _at_pixels(surface, pixels)
     offsets = ((np.arange(depths) + 0.5) / depths * 2 - 1) * DEPTH_RANGE
     return Silhouettes(
         half_angle=torch.from_numpy(half).float(),
         focal=focal_tensor,
-        distance=torch.from_numpy(radius / np.sin(half)).float(),
-        radius=torch.from_numpy(radius).float(),
+        width=widths(views),
         signed_distance=signed,
         appearance=appearance,
         rays=rays,
@@ -103,14 +102,18 @@ def prepare(
             rough_commonness=commonness.numpy(),
             nearest=np.stack([_nearest_pixel(*both) for both in zip(masks, pixels.numpy(), strict=True)]),
         ),
-        predicted=_predicted(surface, pixel_surface),
+        predicted=_predicted(surface, pixel_surface, torch.from_numpy(radius).float()),
     )
 
 
-def _predicted(surface: torch.Tensor | None, pixel_surface: torch.Tensor | None) -> Predicted:
+def _predicted(
+    surface: torch.Tensor | None, pixel_surface: torch.Tensor | None, radius: torch.Tensor
+) -> Predicted:
+    """In the search's scale as it is where all photos are taken from about the same distance: ``radius`` (V,)."""
     if surface is None or pixel_surface is None:
         return Predicted(np.zeros((0, 0, 0, 2), np.float32), np.zeros((0, 0, 2), np.float32))
-    return Predicted(surface.permute(0, 2, 3, 1).contiguous().numpy(), pixel_surface.numpy())
+    maps = surface.permute(0, 2, 3, 1) * radius[:, None, None, None]
+    return Predicted(maps.contiguous().numpy(), (pixel_surface * radius[:, None, None]).numpy())
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
@@ -146,16 +149,15 @@ def _appearance(images: np.ndarray, masks: np.ndarray) -> torch.Tensor:
     return (comparable(colours.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) / ROUGH).contiguous()
 
 
-def _surface(
-    depth: np.ndarray, log_scale: np.ndarray | None, half: np.ndarray, radius: np.ndarray
-) -> torch.Tensor:
-    """(V, 2, S, S) the surface's depth less the centre's and the Laplace scale of its error, from own-frame depth."""
+def _surface(depth: np.ndarray, log_scale: np.ndarray | None, half: np.ndarray) -> torch.Tensor:
+    """(V, 2, S, S) the surface's depth less the centre's and the Laplace scale of its error, in the views' own frames.
+    """
     depth = depth.astype(np.float32)
     scale = np.full_like(depth, 0.2) if log_scale is None else np.exp(log_scale.astype(np.float32))
     own = torch.from_numpy(np.stack([depth, np.clip(scale, *DEPTH_SCALE)], axis=1))
     own = F.interpolate(own, (SIZE, SIZE), mode="bilinear")
     own[:, 0] -= torch.from_numpy(1 / np.sin(half)).float()[:, None, None]
-    return own * torch.from_numpy(radius).float()[:, None, None, None]
+    return own
 
 
 def _sample_pixels(mask: np.ndarray, count: int) -> np.ndarray:

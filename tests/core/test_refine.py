@@ -103,6 +103,19 @@ def test_carving_leaves_the_hull(seen: Observations) -> None:
     assert (outside < field.level).all()
 
 
+def test_an_object_that_is_larger_than_the_first_photo_shows_is_not_cut_off() -> None:
+    """All but the first photo show twice as much of the world, as they show a long object that the first shows from its
+    end."""
+    views, poses = ball_views()
+    poses[1:, :3, 3] *= 2
+    views[0].unseen[:] = True  # what goes on behind the end is not seen there
+    seen = Observations.of(views, poses, np.ones(len(views)), None, None)
+    assert seen.reach == pytest.approx(2)
+    field = refine_field(Field(Fog(), torch.zeros(1)), seen, quality="draft", seed=0, progress=silence)
+    vertices = extract_mesh(field, resolution=96).vertices
+    assert np.abs(vertices[:, 2]).max() == pytest.approx(2, abs=0.15)
+
+
 def test_a_distrusted_view_carves_less() -> None:
     views, poses = ball_views()
     views[1].image = views[1].image.copy()

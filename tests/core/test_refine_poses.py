@@ -100,6 +100,18 @@ def test_a_focal_length_that_nobody_told_is_found(true_poses: np.ndarray) -> Non
     assert np.mean(left) < 0.7 * np.mean(left_as_taken)
 
 
+def test_the_scale_of_the_start_does_not_matter(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
+    """The first photo's sphere is the world's unit, whatever the start's was."""
+    start = disturbed(true_poses, 5, seed=1)
+    larger = start.copy()
+    larger[:, :3, 3] *= 2.0
+    [found] = refine_poses(views, [hypothesis(start)], quality="standard")
+    [same] = refine_poses(views, [hypothesis(larger)], quality="standard")
+    np.testing.assert_allclose(same.world_to_camera, found.world_to_camera, atol=1e-4)
+    distance = object_distance(half_angle_of(views[0].intrinsics))
+    np.testing.assert_allclose(same.world_to_camera[0, :3, 3], [0, 0, distance], atol=1e-5)
+
+
 def test_of_two_explanations_the_right_one_wins(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
     """The search ranked them the other way round by a hair: the photos decide, and the scores follow."""
     wrong = true_poses.copy()
