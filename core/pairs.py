@@ -1,8 +1,8 @@
 """Where a search of poses starts: tables of how well two views agree, for all level cameras, put together view by view.
 
 Photos are mostly taken level. Then the relative rotation of two of them has three unknowns, the two elevations and
-the azimuth between them, which a table can hold; the tables of all pairs share the elevations, so that a set of
-cameras is scored by adding up entries.
+the azimuth between them, which a table can hold, and how far away each was taken follows from it (:mod:`.extents`). The
+tables of all pairs share the elevations, so that a set of cameras is scored by adding up entries.
 """
 
 from __future__ import annotations
