@@ -108,7 +108,7 @@ def search_poses(
     :param progress: called with the fraction done; it may raise to stop the search.
     :returns: distinct hypotheses, best first, with the first view as the reference.
     """
-    settings = EFFORTS[effort]
+    settings = _settings(effort, len(views))
     report = progress or (lambda fraction: None)
     scenes = [
         prepare(
@@ -139,6 +139,16 @@ def search_poses(
             objective, others, steps=TURN_STEPS, rate=NATURAL_RATE, renewal=now.renewal, natural=True
         )
     return _hypotheses(scenes[-1], joined([sets, others]), torch.cat([score, value]))
+
+
+def _settings(effort: str, views: int) -> _Effort:
+    """An effort is made for four views. More can be put together in more ways, of which the table of pairs tells less
+    well which are right: then more of them are tried, but no more than Best tries."""
+    settings, widest = EFFORTS[effort], EFFORTS["best"]
+    ways = max(1, views - 3)
+    first, *later = settings.rounds
+    first = replace(first, sets=min(round(first.sets * ways**0.5), widest.rounds[0].sets))
+    return replace(settings, starts=min(settings.starts * ways, widest.starts), rounds=(first, *later))
 
 
 def _starts(
