@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .views import View
+from .views import View, cut_off
 
 DIRECTIONS = 90  # in half a turn
 EQUAL = 0.1  # how much it counts that photos are taken from about the same distance, beside one other photo's width
@@ -34,13 +34,11 @@ def _widths(view: View, directions: np.ndarray) -> np.ndarray:
     size = len(mask)
     if not mask.any():
         return np.full(directions.shape[1], np.nan)
-    margin = size // 2
-    cut = cv2.dilate(view.unseen.astype(np.uint8), np.ones((5, 5), np.uint8))[margin:-margin, margin:-margin] > 0
     pixels = np.argwhere(mask)[:, ::-1]
     outermost = cv2.convexHull(pixels.astype(np.int32))[:, 0]
     along = outermost @ directions  # (M, DIRECTIONS)
     first, last = along.argmin(0), along.argmax(0)
-    ends_there = ~cut[outermost[:, 1], outermost[:, 0]]
+    ends_there = ~cut_off(view.unseen)[outermost[:, 1], outermost[:, 0]]
     width = (along.max(0) - along.min(0) + 1) / (size * view.intrinsics.normalised()[0])
     return np.where(ends_there[first] & ends_there[last], np.log(width), np.nan)
 

@@ -19,7 +19,7 @@ from .camera_sets import CameraSets
 from .information import Terms
 from .outline_rays import SLACK, WIDTH, Lines, deepest, margins
 from .silhouettes import signed_distances
-from .views import View
+from .views import View, cut_off
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ def _spread(mask: np.ndarray, unseen: np.ndarray, count: int) -> np.ndarray:
     where the photo's edge cuts the object: nothing ends there."""
     chains, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     pixels = np.concatenate([chain[:, 0] for chain in chains])
-    margin = len(mask) // 2
-    cut = cv2.dilate(unseen.astype(np.uint8), np.ones((5, 5), np.uint8))[margin:-margin, margin:-margin] > 0
-    real = ~cut[pixels[:, 1], pixels[:, 0]]
+    real = ~cut_off(unseen)[pixels[:, 1], pixels[:, 0]]
     pixels = pixels[real] if real.any() else pixels
     even = np.round(np.linspace(0, len(pixels) - 1, count)).astype(int)
     return ((pixels[even] + 0.5) / (len(mask) / 2) - 1).astype(np.float32)

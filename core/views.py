@@ -79,6 +79,12 @@ def canonical_view(photo: Photo, size: int) -> View:
     return View(np.clip(image, 0, 1), view_camera, photo_from_view, photo, unseen)
 
 
+def cut_off(unseen: np.ndarray) -> np.ndarray:
+    """(S, S) bool, where a view's mask ends only because the photo does, or close to it; ``unseen`` as in ``View``."""
+    margin = len(unseen) // 4
+    return cv2.dilate(unseen.astype(np.uint8), np.ones((5, 5), np.uint8))[margin:-margin, margin:-margin] > 0
+
+
 def _beyond_cuts(alpha: np.ndarray, view: Intrinsics, camera: Intrinsics, photo_from_view: np.ndarray) -> np.ndarray:
     """(2S, 2S) bool, over twice a view's extent: where the object may go on beyond the edges that cut it, by no more
     than half the length of the cut: a round object that is cut in half goes on as far."""
