@@ -77,27 +77,39 @@ def test_details_make_surer() -> None:
 
 
 def test_a_focal_length_that_nobody_told_is_found(true_poses: np.ndarray) -> None:
-    """Photos taken for ones of a lens that is a quarter longer. All explanations get the same lens, and the distance
-    at which a canonical view of it shows the object."""
+    """Photos taken for ones of a lens that is a quarter longer. Errors of the cameras shrink beside it, in the mean over
+    five starts (see above); where the lens is taken as told, they grow to 6 degrees."""
+    taken_for_long, close = [
+        [taken_for(box_view(matrix, size, lively), 1.25) for matrix in true_poses] for size in (SIZE, 2 * SIZE)
+    ]
+    zoom, left = [], []
+    for seed in range(1, 6):
+        start = hypothesis(disturbed(farther(true_poses, 1.25), 5.0, seed))
+        [found] = refine_poses(taken_for_long, [start], closeups=close, zooming=True, quality="standard")
+        zoom.append(found.zoom)
+        left.append(errors(found.world_to_camera, true_poses).mean())
+    assert 0.75 < np.mean(zoom) < 0.9
+    assert np.mean(left) < 4.8
+
+
+def test_all_explanations_get_the_same_lens(true_poses: np.ndarray) -> None:
+    """And the distance at which a canonical view of it shows the object."""
     taken_for_long = [taken_for(box_view(matrix, SIZE, lively), 1.25) for matrix in true_poses]
-    close = [taken_for(box_view(matrix, 2 * SIZE, lively), 1.25) for matrix in true_poses]
-    farther = true_poses.copy()
-    farther[:, 2, 3] *= 1.25
-    left, left_as_taken = [], []
-    for seed in (1, 2):
-        starts = [hypothesis(disturbed(farther, degrees, seed), -degrees / 10) for degrees in (5.0, 40.0)]
-        found = refine_poses(taken_for_long, starts, closeups=close, zooming=True, quality="standard")
-        left.append(errors(found[0].world_to_camera, true_poses).mean())
-        assert 0.75 < found[0].zoom < 0.92
-        assert found[0].zoom == found[1].zoom
-        seen = taken_for_long[0].intrinsics.with_focal_scaled(found[0].zoom)
-        for one in found:
-            distance = object_distance(half_angle_of(seen))
-            np.testing.assert_allclose(one.world_to_camera[0, :3, 3], [0, 0, distance], atol=1e-5)
-        [known] = refine_poses(taken_for_long, starts[:1], closeups=close, quality="standard")
-        assert known.zoom == 1
-        left_as_taken.append(errors(known.world_to_camera, true_poses).mean())
-    assert np.mean(left) < 0.7 * np.mean(left_as_taken)
+    starts = [
+        hypothesis(disturbed(farther(true_poses, 1.25), degrees, seed=1), -degrees / 10) for degrees in (5.0, 40.0)
+    ]
+    found = refine_poses(taken_for_long, starts, zooming=True, quality="standard")
+    assert found[0].zoom == found[1].zoom != 1
+    seen = taken_for_long[0].intrinsics.with_focal_scaled(found[0].zoom)
+    distance = object_distance(half_angle_of(seen))
+    for one in found:
+        np.testing.assert_allclose(one.world_to_camera[0, :3, 3], [0, 0, distance], atol=1e-5)
+
+
+def farther(poses: np.ndarray, factor: float) -> np.ndarray:
+    away = poses.copy()
+    away[:, 2, 3] *= factor
+    return away
 
 
 def test_the_scale_of_the_start_does_not_matter(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
@@ -109,6 +121,7 @@ def test_the_scale_of_the_start_does_not_matter(views: list[SimpleNamespace], tr
     [same] = refine_poses(views, [hypothesis(larger)], quality="standard")
     np.testing.assert_allclose(same.world_to_camera, found.world_to_camera, atol=1e-4)
     distance = object_distance(half_angle_of(views[0].intrinsics))
+    assert found.zoom == 1
     np.testing.assert_allclose(same.world_to_camera[0, :3, 3], [0, 0, distance], atol=1e-5)
 
 
