@@ -77,8 +77,8 @@ def test_details_make_surer() -> None:
 
 
 def test_a_focal_length_that_nobody_told_is_found(true_poses: np.ndarray) -> None:
-    """Photos taken for ones of a lens that is a quarter longer. Errors of the cameras shrink beside it, in the mean over
-    five starts (see above); where the lens is taken as told, they grow to 6 degrees."""
+    """Photos taken for ones of a lens that is a quarter longer. Errors of the cameras shrink as it is found, in the
+    mean over five starts (see above); where the lens is taken as told, they grow to 6 degrees."""
     taken_for_long, close = [
         [taken_for(box_view(matrix, size, lively), 1.25) for matrix in true_poses] for size in (SIZE, 2 * SIZE)
     ]
