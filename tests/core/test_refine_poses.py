@@ -120,8 +120,8 @@ def test_the_scale_of_the_start_does_not_matter(views: list[SimpleNamespace], tr
     [found] = refine_poses(views, [hypothesis(start)], quality="standard")
     [same] = refine_poses(views, [hypothesis(larger)], quality="standard")
     np.testing.assert_allclose(same.world_to_camera, found.world_to_camera, atol=1e-4)
-    distance = object_distance(half_angle_of(views[0].intrinsics))
     assert found.zoom == 1
+    distance = object_distance(half_angle_of(views[0].intrinsics))
     np.testing.assert_allclose(same.world_to_camera[0, :3, 3], [0, 0, distance], atol=1e-5)
 
 
