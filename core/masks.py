@@ -62,7 +62,8 @@ def without_specks(alpha: np.ndarray) -> np.ndarray:
 def _network() -> cv2.dnn.Net:
     path = bundled.find(NETWORK)
     bundled.verify(path)
-    return cv2.dnn.readNetFromONNX(str(path))
+    # By its content: on Windows OpenCV opens no path with letters beyond the system's code page.
+    return cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
 
 
 def _looked_at(rgb: np.ndarray) -> tuple[np.ndarray, bool]:

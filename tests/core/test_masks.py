@@ -1,5 +1,6 @@
 """Background removal: objects on plain ground and in rooms, edges, empty photos, networks."""
 
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -152,6 +153,23 @@ def test_a_damaged_network_is_refused(tmp_path, monkeypatch):
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  u2netp.onnx\n")
     with pytest.raises(RuntimeMissingError, match="u2netp.onnx are damaged"):
         remove_background(scene("plain")[0])
+
+
+def test_the_network_is_opened_whatever_its_folder_is_called(tmp_path, monkeypatch):
+    """As on Windows, where OpenCV opens no path with letters beyond the system's code page."""
+    folder = tmp_path / "Grüße 模型"
+    shutil.copytree(bundled.FOLDER, folder)
+    monkeypatch.setattr(bundled, "FOLDER", folder)
+    open_network = cv2.dnn.readNetFromONNX
+
+    def on_windows(source):
+        assert not isinstance(source, str) or source.isascii(), "the file cannot be opened"
+        return open_network(source)
+
+    monkeypatch.setattr(cv2.dnn, "readNetFromONNX", on_windows)
+    masks._network.cache_clear()
+    photo, true = scene("plain")
+    assert overlap(remove_background(photo)[0] > 0.5, true) > 0.95
 
 
 # --- networks -------------------------------------------------------------------------------------------------
