@@ -8,25 +8,39 @@ for an object, are compiled with ``host``: they may allocate, and they let other
 
 import hashlib
 import os
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 
-_HERE = Path(__file__).parent
+
+def fingerprint(folder: Path) -> str:
+    """Of all source that is compiled: numba notices when a function's own file changes, but not when a function that it
+    calls does or a constant of another file."""
+    digest = hashlib.sha256(__name__.encode())  # a package of another name has other types
+    compiled = [source for source in folder.rglob("*.py") if b"jit import" in source.read_bytes()]
+    taken_from = {other for source in compiled for other in _imported(source)}
+    for source in sorted({Path(__file__), *compiled, *taken_from}):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _imported(source: Path) -> Iterator[Path]:
+    """The modules beside a file from which it imports."""
+    for dots, name in re.findall(r"^from (\.+)([\w.]+) import", source.read_text(encoding="utf-8"), re.MULTILINE):
+        module = source.parents[len(dots) - 1].joinpath(*name.split(".")).with_suffix(".py")
+        if module.exists():
+            yield module
 
 
 def _cache_folder() -> str:
-    """Where compiled code is kept: numba notices a change of a function's own file but not of those that it calls."""
-    digest = hashlib.sha256(__name__.encode())  # a package of another name has other types
-    for source in sorted(_HERE.rglob("*.py")):
-        content = source.read_bytes()
-        if source == Path(__file__) or b"jit import" in content:
-            digest.update(content)
+    """Where compiled code is kept."""
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(sys.prefix) / "cache")  # goes with the environment
-    return str(folder / f"numba-{digest.hexdigest()[:16]}")
+    return str(folder / f"numba-{fingerprint(Path(__file__).parent)}")
 
 
 _numba: Any = numba  # its type stubs know neither of the two things that are needed here
