@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from .errors import InputError
+from .request import NARROWEST_FOV, WIDEST_FOV
 
 DEFAULT_FOV = 50.0  # degrees across the longer side, for photos that do not say how they were taken
 FULL_FRAME_WIDTH = 36.0  # millimetres across the longer side of a 35 mm frame
@@ -210,12 +211,17 @@ def load_known_cameras(path: Path) -> dict[str, KnownCamera]:
     One that has it may do without the intrinsics.
 
     :returns: by file name without its folder.
-    :raises InputError: the file is missing, is no JSON, or lacks a value.
+    :raises InputError: the file is missing, is no JSON, lacks a value, or has two photos of one file name.
     """
     remedy = "Give a file in the form of cameras.json, with width, height, fx, fy, cx, cy in pixels for each photo."
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["photos"]
-        by_file = {Path(entry["file"]).name: _known_camera(entry) for entry in entries}
+        by_file: dict[str, KnownCamera] = {}
+        for entry in entries:
+            name = Path(entry["file"]).name
+            if name in by_file:
+                raise ValueError(f"file: two photos are called {name}")
+            by_file[name] = _known_camera(entry)
     except OSError as error:
         raise InputError(f"The intrinsics file {path} cannot be read: {error.strerror}.", remedy) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -238,10 +244,18 @@ def _known_camera(entry: dict[str, Any]) -> KnownCamera:
 
 def _check(name: str, known: KnownCamera, path: Path, remedy: str) -> None:
     lens, up = known.intrinsics, known.up
-    if lens is not None:
+    if lens is not None and not _is_camera(lens):
         values = (lens.fx, lens.fy, lens.cx, lens.cy)
-        if not all(map(math.isfinite, values)) or min(lens.width, lens.height, *values[:2]) <= 0:
-            raise InputError(f"The intrinsics of {name} in {path} are not a camera: {values}.", remedy)
+        raise InputError(f"The intrinsics of {name} in {path} are not a camera: {values}.", remedy)
     if up is not None and (up.shape != (3,) or not abs(np.linalg.norm(up) - 1) < 0.01):
         raise InputError(f"The direction up of {name} in {path} is no unit vector: {up.tolist()}.",
                          "Give three numbers, the direction of the sky in the camera's axes, or leave it out.")
+
+
+def _is_camera(lens: Intrinsics) -> bool:
+    """Whether the values can be in pixels: in units of the width or in millimetres they make a lens that nobody has."""
+    values = (lens.fx, lens.fy, lens.cx, lens.cy)
+    if not all(map(math.isfinite, values)) or min(lens.width, lens.height, lens.fx, lens.fy) <= 0:
+        return False
+    fovs = [math.degrees(2 * math.atan(max(lens.width, lens.height) / 2 / focal)) for focal in (lens.fx, lens.fy)]
+    return min(fovs) >= NARROWEST_FOV and max(fovs) <= WIDEST_FOV

@@ -25,9 +25,11 @@ def parser() -> argparse.ArgumentParser:
     actions = program.add_subparsers(dest="action", required=True)
     command = actions.add_parser("reconstruct", help="photos of one object to cameras and a mesh", epilog=EPILOG)
     add = command.add_argument
-    add("photos", nargs="*", metavar="PHOTO", help="two to eight photos of one object; the first is the reference")
-    add("--mask", nargs="+", metavar="FILE", dest="masks", help="one mask for each photo; white is the object")
-    add("--cameras", metavar="OUT.json", help="write the cameras")
+    add("photos", nargs="*", metavar="PHOTO",
+        help="one to twelve photos of one object, before all options; the first is the reference")
+    add("--mask", nargs="+", type=_mask, metavar="FILE", dest="masks",
+        help="one mask for each photo, white is the object; - where it is found without")
+    add("--cameras", metavar="OUT.json", help="write the cameras as JSON")
     add("--mesh", metavar="OUT", help="write the mesh as .ply, .obj or .glb")
     add("--poses-only", action="store_true", default=None, help="cameras without a mesh")
     add("--quality", choices=QUALITIES, help="default: standard")
@@ -40,9 +42,15 @@ def parser() -> argparse.ArgumentParser:
     add("--device", choices=DEVICES, help="default: the best there is")
     add("--weights", metavar="FILE", help="other weights than the bundled ones")
     add("--seed", type=int, metavar="N", help="another seed gives another search; default: 0")
-    add("--mesh-resolution", type=int, metavar="N", help="cells of the grid along each side")
+    add("--mesh-resolution", type=int, metavar="N",
+        help="cells of the grid along each side, 16 to 1024; default: 96, 224, 320 for draft, standard, best")
     add("--json", action="store_true", help="print one JSON object a line instead of words")
     return program
+
+
+def _mask(text: str) -> str | None:
+    """A file, or None for a dash."""
+    return None if text == "-" else text
 
 
 def _tilt(text: str) -> float | None:

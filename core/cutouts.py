@@ -85,8 +85,10 @@ def _read_mask(path: Path, content: ImageContent) -> np.ndarray:
     alpha, size = mask.rgba[..., 3], mask.size
     if float(alpha.min()) > 0.99:
         alpha = cv2.cvtColor(mask.rgba[..., :3], cv2.COLOR_RGB2GRAY)
-    # Masks are often made from the stored pixels and do not repeat the photo's orientation.
-    if mask.orientation == 1 and content.orientation >= 5 and same_shape(size[::-1], content.size):
+    # Masks are often made from the stored pixels and do not repeat the photo's orientation. A square one tells nothing:
+    # it is taken as upright, as Edit Mask writes them.
+    stored = content.orientation >= 5 and same_shape(size[::-1], content.size) and not same_shape(size, content.size)
+    if mask.orientation == 1 and stored:
         alpha, size = UPRIGHT[content.orientation](alpha), size[::-1]
     if not same_shape(size, content.size):
         raise InputError(

@@ -180,7 +180,7 @@ def _as_rgba(image: Image.Image, path: Path) -> Image.Image:
     if image.mode == "F":
         raise InputError(f"{path} has floating-point pixels.", "Save it with 8 or 16 bits a channel.")
     if image.mode == "I" or image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.int64) // 256
+        values = np.asarray(image) >> 8
         return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).convert("RGB")
     transparent = image.has_transparency_data
     return image.convert("RGBA" if transparent else "RGB")
@@ -222,13 +222,15 @@ def _exposure_of(exif: dict) -> float | None:
     sensitivity = exif.get(SENSITIVITY)
     sensitivity = sensitivity[0] if isinstance(sensitivity, tuple) and sensitivity else sensitivity
     time, aperture, iso = _number(exif.get(EXPOSURE_TIME)), _number(exif.get(F_NUMBER)), _number(sensitivity)
-    return None if time is None or aperture is None or iso is None else math.log2(time * iso / aperture**2)
+    if time is None or aperture is None or iso is None:
+        return None
+    return math.log2(time) + math.log2(iso) - 2 * math.log2(aperture)  # a square may be too large for a number
 
 
 def _number(value: object) -> float | None:
     """A positive EXIF number, or None: cameras write 0 and 0/0 for what they do not know."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         return None
     return number if math.isfinite(number) and number > 0 else None

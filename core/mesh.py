@@ -137,9 +137,9 @@ def smooth(vertices: np.ndarray, faces: np.ndarray, steps: int) -> np.ndarray:
     """Taubin smoothing: the noise of the grid goes, the volume stays."""
     if steps == 0:
         return vertices
-    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    ends = np.unique(np.concatenate([ends, ends[:, ::-1]]), axis=0)
-    neighbours = csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(vertices),) * 2)
+    ends = faces.T.ravel(), np.roll(faces, -1, axis=1).T.ravel()
+    one_way = csr_matrix((np.ones(faces.size), ends), shape=(len(vertices),) * 2)
+    neighbours = ((one_way + one_way.T) > 0).astype(float)  # an edge counts once, however many faces share it
     degree = np.asarray(neighbours.sum(axis=1))  # (N, 1)
     for _ in range(steps):
         for factor in TAUBIN:

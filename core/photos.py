@@ -14,11 +14,11 @@ from .cameras import DEFAULT_FOV, Intrinsics, KnownCamera, load_known_cameras
 from .cutouts import BACKGROUNDS, cut_out
 from .errors import InputError
 from .image_files import ImageContent, read_image, same_shape
+from .request import WIDEST_FOV
 from .views import Photo, canonical_view
 
 MOST_PHOTOS = 8  # that a run works with
 MOST_OFFERED = 12  # to choose them from
-WIDEST_FOV = 170.0  # degrees; beyond, no flat photo is possible
 LOOK_SIZE, LOOK_BLUR = 64, 3.0  # pixels in which photos are compared, and within which a shift counts for little
 
 

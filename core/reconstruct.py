@@ -217,7 +217,8 @@ def reconstruct(
         )
     with stage("Refining Poses", refining):
         hypotheses = refine_poses(
-            views, hypotheses, closeups=closeups(views), quality=options.quality, seed=options.seed,
+            views, hypotheses, quality=options.quality, seed=options.seed,
+            closeups=None if options.quality == "draft" else closeups(views),  # a draft stays as it is
             uneven=exposed_differently([photo.exposure for photo in loaded]), zooming=not focal_is_known(loaded),
             progress=lambda share: progress("Refining Poses", refining + (fitting - refining) * share),
         )

@@ -5,7 +5,9 @@ The worker and the command line ask in the same words, so a wrong value gets the
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 QUALITIES = ("draft", "standard", "best")
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+CAMERAS_SUFFIX = ".json"
+NARROWEST_FOV, WIDEST_FOV = 1.0, 170.0  # degrees across the longer side of a photo; no lens is beyond
 
 Progress = Callable[[str, float], None]
 
@@ -38,7 +42,8 @@ def parse(message: Mapping[str, Any]) -> Request:
     """Check a request that came in as JSON.
 
     :param message: ``photos``, ``options`` and the files to write: ``output``, ``cameras``, ``mesh``.
-    :raises InputError: there is no photo, or an option is unknown or has an impossible value.
+    :raises InputError: there is no photo, an option is unknown or has an impossible value, or a file to write has no
+        folder or the place of another one.
     """
     photos = _paths("photos", message.get("photos") or ())
     if not photos:
@@ -56,11 +61,9 @@ def parse(message: Mapping[str, Any]) -> Request:
         raise InputError(f"The mesh {mesh} cannot be written when only poses are wanted.", "Leave out one of the two.")
     if mesh and mesh.suffix.lower() not in MESH_SUFFIXES:
         raise InputError(f"The mesh {mesh} has an unknown ending.", f"Use one of {', '.join(MESH_SUFFIXES)}.")
-    output = _path("output", message.get("output"))
-    for path in filter(None, (output, cameras, mesh)):
-        if not path.absolute().parent.is_dir():
-            raise InputError(f"The folder of {path} does not exist.", "Create it, or choose another folder.")
-    return Request(photos, options, output, cameras, mesh)
+    request = Request(photos, options, _path("output", message.get("output")), cameras, mesh)
+    _check_outputs(request)
+    return request
 
 
 def fulfil(request: Request, progress: Progress, models: ModelCache) -> Reconstruction:
@@ -81,6 +84,33 @@ def fulfil(request: Request, progress: Progress, models: ModelCache) -> Reconstr
     if request.mesh and result.mesh is not None:
         save_mesh(result.mesh, request.mesh)
     return result
+
+
+def _check_outputs(request: Request) -> None:
+    """:raises InputError: a file to write lacks its folder, has an unknown ending, or would replace another one."""
+    taken = [("a photo", photo) for photo in request.photos]
+    taken += [("a mask", mask) for mask in request.options.get("masks", ()) if mask is not None]
+    taken += [(name, request.options[name]) for name in ("intrinsics", "weights") if name in request.options]
+    for name in ("output", "cameras", "mesh"):
+        path = getattr(request, name)
+        if path is None:
+            continue
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"The folder of {path} does not exist.", "Create it, or choose another folder.")
+        if name == "cameras" and path.suffix.lower() != CAMERAS_SUFFIX:
+            raise InputError(f"The cameras {path} have an unknown ending.", f"Use {CAMERAS_SUFFIX}.")
+        if name != "output" and path.is_dir():  # the output of an inspection is a folder
+            raise InputError(f"{path} is a folder.", "Give the path of a file.")
+        other = next((other for other, file in taken if _is_same(path, file)), None)
+        if other is not None:
+            raise InputError(f"{path} is given as {name} and as {other}.", "Give each file a name of its own.")
+        taken.append((name, path))
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):  # one of them is not there, or cannot be
+        return first.samefile(second)
+    return os.path.abspath(first) == os.path.abspath(second)
 
 
 def _choice(*choices: str) -> Callable[[str, Any], str]:
@@ -155,8 +185,8 @@ _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "poses_only": _flag,
     "device": _choice(*DEVICES),
     "seed": _integer(0, 2**31 - 1),
-    "focal_35mm": _number(0, 5000),
-    "fov": _number(0, 179),
+    "focal_35mm": _number(1.6, 2060),  # the same lenses
+    "fov": _number(NARROWEST_FOV, WIDEST_FOV),
     "masks": _paths_or_none,
     "tilts": _tilts,
     "intrinsics": _path,

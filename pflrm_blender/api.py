@@ -47,7 +47,7 @@ def reconstruct(
     mesh_file: StrPath | None = None,
     **options: Any,
 ) -> Result:
-    """Make cameras and a mesh from two to eight photos of one object, in a new collection of the scene.
+    """Make cameras and a mesh from one to twelve photos of one object, in a new collection of the scene.
 
     Paths may begin with // for the folder of the .blend file.
 
@@ -65,9 +65,9 @@ def reconstruct(
     :param mesh_file: also write the mesh there, as .ply, .obj or .glb, with all its faces.
     :param options: ``quality`` ("draft", "standard", "best"), ``poses_only``, ``device`` ("auto", "cpu", "cuda",
         "mps", "xpu"), ``seed``, ``focal_35mm`` (millimetres) or ``fov`` (degrees across the longer side), ``masks``
-        (a file for each photo), ``tilts`` (for each photo from how far above it was taken, in degrees by eye, or None),
-        ``intrinsics`` (a file in the form of cameras.json), ``weights`` (a file), ``mesh_resolution``. None stands for
-        the default.
+        (a file or None for each photo), ``tilts`` (for each photo from how far above it was taken, in degrees by eye,
+        or None), ``intrinsics`` (a file in the form of cameras.json), ``weights`` (a file), ``mesh_resolution`` (16 to
+        1024 cells along each side). None stands for the default.
     :returns: the names of what was made.
     :raises PflrmError: with a message, a remedy and the kind of failure; the scene is as it was.
     :raises TypeError: there is no such option, or ``photos`` is no list.
@@ -136,5 +136,5 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
     for option in given.keys() & {"intrinsics", "weights"}:
         given[option] = _absolute(given[option])
     if "masks" in given:
-        given["masks"] = [_absolute(mask) for mask in given["masks"]]
+        given["masks"] = [None if mask is None else _absolute(mask) for mask in given["masks"]]
     return given

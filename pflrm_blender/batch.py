@@ -18,6 +18,7 @@ from . import output
 from .api import OPTIONS, reconstruct
 from .errors import PflrmError
 
+LENS = ("focal_35mm", "fov")  # two words for one thing: a set that says one is not asked for the other
 FORMAT_REMEDY = 'The form is {"sets": [{"name": "robot", "photos": ["robot/0.png", "robot/1.png"], "options": {}}]}.'
 
 
@@ -125,5 +126,7 @@ def _photo_set(entry: dict[str, Any], folder: Path, defaults: dict[str, Any]) ->
         if options.get(option):
             options[option] = folder / options[option]
     if options.get("masks"):
-        options["masks"] = [folder / mask for mask in options["masks"]]
+        options["masks"] = [None if mask is None else folder / mask for mask in options["masks"]]
+    if any(options.get(option) is not None for option in LENS):
+        defaults = {option: value for option, value in defaults.items() if option not in LENS}
     return PhotoSet(name, tuple(folder / photo for photo in photos), {**defaults, **options})

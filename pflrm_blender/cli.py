@@ -45,13 +45,15 @@ def parser() -> argparse.ArgumentParser:
     actions = program.add_subparsers(required=True, metavar="COMMAND")
 
     command = actions.add_parser("reconstruct", help="photos of one object to a .blend file", epilog=EPILOG)
-    command.add_argument("photos", nargs="*", metavar="PHOTO", help="two to eight photos; the first is the reference")
+    command.add_argument("photos", nargs="*", metavar="PHOTO",
+                         help="one to twelve photos of one object, before all options; the first is the reference")
     command.add_argument("--output", required=True, type=Path, metavar="OUT.blend", help="the file to write")
     command.add_argument("--export", type=Path, metavar="OUT.glb", help="also export mesh and cameras as glTF")
     command.add_argument("--name", default="", help="what the object is called; default: the photos' folder")
     command.add_argument("--cameras", metavar="OUT.json", help="also write the cameras as JSON")
     command.add_argument("--mesh", metavar="OUT", help="also write the mesh as .ply, .obj or .glb")
-    command.add_argument("--mask", nargs="+", metavar="FILE", dest="masks", help="one mask for each photo")
+    command.add_argument("--mask", nargs="+", type=_mask, metavar="FILE", dest="masks",
+                         help="one mask for each photo, white is the object; - where it is found without")
     command.add_argument("--intrinsics", metavar="FILE", help="intrinsics of each photo, as in cameras.json")
     command.add_argument("--tilt", nargs="+", type=_tilt, metavar="DEG", dest="tilts",
                          help="from how far above each photo was taken, by eye, in degrees; - where nobody knows")
@@ -77,6 +79,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--torch-index", metavar="URL", default="", help="a mirror of PyTorch's index")
     command.set_defaults(run=_setup)
     return program
+
+
+def _mask(text: str) -> str | None:
+    """A file, or None for a dash."""
+    return None if text == "-" else text
 
 
 def _tilt(text: str) -> float | None:
@@ -133,7 +140,8 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--device", choices=("auto", "cpu", "cuda", "mps", "xpu"), help="default: the preferences', or the best")
     add("--weights", metavar="FILE", help="other weights than the bundled ones")
     add("--seed", type=int, metavar="N", help="another seed gives another search; default: 0")
-    add("--mesh-resolution", type=int, metavar="N", help="cells of the grid along each side")
+    add("--mesh-resolution", type=int, metavar="N",
+        help="cells of the grid along each side, 16 to 1024; default: 96, 224, 320 for draft, standard, best")
     add("--face-limit", type=int, metavar="N", help="simplify the mesh in Blender to this many triangles at most")
     add("--texture-size", type=int, metavar="N", help="1024, 2048 or 4096 pixels; 0: vertex colours; default: 2048")
     add("--json", action="store_true", help="print one JSON object a line instead of words")
@@ -149,6 +157,7 @@ def _reconstruct(parsed: argparse.Namespace) -> int:
     if parsed.export:
         output.check_output(parsed.export, ".glb")
         output.check_exporter()
+    _refuse_overwriting(parsed)
     output.empty_file()
     result = reconstruct(
         parsed.photos,
@@ -173,6 +182,22 @@ def _reconstruct(parsed: argparse.Namespace) -> int:
     for path in written:
         print(f"Wrote {path}")
     return 0
+
+
+def _refuse_overwriting(parsed: argparse.Namespace) -> None:
+    """:raises PflrmError: the .blend file or the export would take the place of another file of this command."""
+    named = [*parsed.photos, *(parsed.masks or ()), parsed.intrinsics, parsed.weights, parsed.cameras, parsed.mesh]
+    taken = [Path(file) for file in named if file]
+    for path in filter(None, (parsed.output, parsed.export)):
+        if any(_is_same(path, file) for file in taken):
+            raise PflrmError("input", f"The output {path} is named twice.", "Give each file a name of its own.")
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:  # one of them is not there
+        return os.path.abspath(first) == os.path.abspath(second)
 
 
 def _batch(parsed: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from ..errors import InputError
+from .stem import COARSE_STRIDE
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class ModelConfig:
     image_size: int = 256  # pixels of a square canonical view
     patch: int = 16  # pixels of a square patch, one token each
     input_channels: int = 3  # RGB on white; 4 adds the mask
-    stem: bool = False  # a convolutional stem beside the raw patch (not in the paper)
+    stem: bool = False  # a convolutional stem beside raw patches of its stride (not in the paper)
     tokenizer_layers: int = 12
     tokenizer_width: int = 768
     intrinsics_layers: int = 5
@@ -63,10 +64,12 @@ def config_from_dict(values: dict[str, object]) -> ModelConfig:
         expected = type(getattr(CONFIGS["small"], key))
         if type(value) is not expected and not (expected is float and type(value) is int):
             raise InputError(f"The model configuration says {key} = {value!r}, not a {expected.__name__}.", remedy)
-        if isinstance(value, (int, float)) and not 0 <= value <= 4096:
+        absent = key == "depth_cells" and value == 0
+        if isinstance(value, (int, float)) and expected is not bool and not absent and not 0 < value <= 4096:
             raise InputError(f"The model configuration says {key} = {value}, which no model has.", remedy)
     config = ModelConfig(**values)  # type: ignore[arg-type]
-    if config.patch == 0 or config.image_size % config.patch or config.tokenizer_width % 64 or config.trunk_width % 64:
+    fits = config.image_size % config.patch == 0 and (config.patch == COARSE_STRIDE or not config.stem)
+    if not fits or config.input_channels not in (3, 4) or config.tokenizer_width % 64 or config.trunk_width % 64:
         raise InputError("The model configuration has sizes that do not fit each other.", remedy)
     return config
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import ModelConfig
-from .stem import COARSE_CHANNELS, COARSE_STRIDE, FINE_CHANNELS, Stem
+from .stem import COARSE_CHANNELS, FINE_CHANNELS, Stem
 from .transformer import Block, mlp
 
 
@@ -24,7 +24,6 @@ class Tokenizer(nn.Module):
         self.patches = nn.Conv2d(config.input_channels, width, config.patch, config.patch)
         self.stem = Stem() if config.stem else None
         if config.stem:
-            assert config.patch == COARSE_STRIDE, "the stem's coarse features and the patches share one grid"
             self.stem_projection = nn.Conv2d(4 * FINE_CHANNELS + COARSE_CHANNELS, width, 1)
         self.positions = nn.Parameter(0.02 * torch.randn(width, config.patches, config.patches))
         self.intrinsics = mlp([4] + [width] * config.intrinsics_layers, nn.GELU)

@@ -156,6 +156,10 @@ GOOD = {"file": "a.jpg", "width": 8, "height": 6, "fx": 7, "fy": 7, "cx": 4, "cy
     json.dumps({"photos": [{key: value for key, value in GOOD.items() if key != "cy"}]}),
     json.dumps({"photos": [{**GOOD, "fx": 0}]}),
     json.dumps({"photos": [{**GOOD, "width": -8}]}),
+    json.dumps({"photos": [{**GOOD, "width": 400, "fx": 1.2, "fy": 1.2}]}),  # in units of the width
+    json.dumps({"photos": [{**GOOD, "width": 4000, "height": 3000, "fx": 35, "fy": 35}]}),  # in millimetres
+    json.dumps({"photos": [{**GOOD, "fy": 0.01}]}),
+    json.dumps({"photos": [{**GOOD, "fx": 7e5, "fy": 7e5}]}),
     '{"photos": [{"file": "a.jpg", "width": 8, "height": 6, "fx": NaN, "fy": 7, "cx": 4, "cy": 3}]}',
 ])
 def test_unusable_intrinsics_files_are_refused(tmp_path, text):
@@ -165,6 +169,13 @@ def test_unusable_intrinsics_files_are_refused(tmp_path, text):
         load_known_cameras(path)
     assert "intrinsics.json" in refusal.value.message
     assert refusal.value.remedy
+
+
+def test_two_photos_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "intrinsics.json"
+    path.write_text(json.dumps({"photos": [{**GOOD, "file": "left/0.png"}, {**GOOD, "file": "right/0.png"}]}))
+    with pytest.raises(InputError, match=r"intrinsics\.json.* two photos are called 0\.png"):
+        load_known_cameras(path)
 
 
 def test_missing_intrinsics_file_is_refused(tmp_path):

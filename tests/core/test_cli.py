@@ -57,15 +57,15 @@ def test_files_are_written(asked, tmp_path, capsys):
 
 def test_options_reach_the_pipeline(asked):
     words = (
-        "reconstruct a b --mask m n --poses-only --quality draft --focal-35mm 27 --device cpu --weights w --seed 3 "
-        "--intrinsics i --mesh-resolution 64 --tilt - -12.5"
+        "reconstruct a b c --mask m - n --poses-only --quality draft --focal-35mm 27 --device cpu --weights w --seed 3 "
+        "--intrinsics i --mesh-resolution 64 --tilt - -12.5 -"
     )
     assert cli.main(words.split()) == 0
     assert asked == [(
-        (Path("a"), Path("b")),
+        (Path("a"), Path("b"), Path("c")),
         reconstruct.Options(
-            quality="draft", poses_only=True, device="cpu", seed=3, focal_35mm=27.0, masks=(Path("m"), Path("n")),
-            tilts=(None, -12.5), intrinsics=Path("i"), weights=Path("w"), mesh_resolution=64,
+            quality="draft", poses_only=True, device="cpu", seed=3, focal_35mm=27.0, masks=(Path("m"), None, Path("n")),
+            tilts=(None, -12.5, None), intrinsics=Path("i"), weights=Path("w"), mesh_resolution=64,
         ),
     )]
 
@@ -113,12 +113,34 @@ def test_exit_codes(monkeypatch, capsys, error, code):
         (["reconstruct"], "no photo"),
         (["reconstruct", "a", "--fov", "500"], "fov is 500"),
         (["reconstruct", "a", "--mesh", "m.stl"], "m.stl"),
+        (["reconstruct", "a", "--fov", "175"], "between 1 and 170"),
+        (["reconstruct", "a", "--focal-35mm", "1.2"], "focal_35mm is 1.2"),
         (["reconstruct", "a", "--cameras", "/nowhere/c.json"], "/nowhere/c.json"),
+        (["reconstruct", "a", "--cameras", "a"], "Use .json"),
     ],
 )
 def test_wrong_input_is_named_before_anything_is_loaded(monkeypatch, capsys, words, message):
     fail_with(monkeypatch, AssertionError("the pipeline was started"))
     assert cli.main(words) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("a.png --cameras folder.json", "folder.json"),
+        ("a.png b.ply --mesh ./b.ply", "given as mesh and as a photo"),
+        ("a.png --mask m.json --cameras m.json", "given as cameras and as a mask"),
+        ("a.png --intrinsics link.json --cameras known.json", "given as cameras and as intrinsics"),
+    ],
+)
+def test_no_file_is_lost_to_an_output(monkeypatch, tmp_path, capsys, words, message):
+    fail_with(monkeypatch, AssertionError("the pipeline was started"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "known.json").write_text("{}")
+    (tmp_path / "link.json").symlink_to("known.json")
+    assert cli.main(["reconstruct", *words.split()]) == 2
     assert message in capsys.readouterr().err
 
 

@@ -215,6 +215,9 @@ def test_floating_point_pixels_are_refused(tmp_path):
         ({"time": 1 / 60, "aperture": 4.0, "iso": 240}, -2.0),
         ({"time": 1 / 60, "aperture": 2.0}, None),
         ({"time": 0.0, "aperture": 2.0, "iso": 240}, None),
+        ({"time": -1.0, "aperture": 2.0, "iso": 240}, None),
+        ({"time": 1.0, "aperture": "1e200", "iso": 1}, -400 * np.log2(10)),
+        ({"time": 1.0, "aperture": "inf", "iso": 1}, None),
         ({}, None),
     ],
 )

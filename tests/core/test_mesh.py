@@ -75,6 +75,20 @@ def test_smoothing_takes_the_noise_and_leaves_the_volume() -> None:
     np.testing.assert_allclose(judge(smoothed).volume, judge(raw).volume, rtol=0.01)
 
 
+def test_smoothing_moves_vertices_towards_the_middle_of_their_neighbours() -> None:
+    mesh = extract_mesh(AnalyticField(wavy_torus), resolution=24, smoothing=0)
+    faces = mesh.faces[1:]  # an open edge counts as any other
+    around: list[set[int]] = [set() for _ in mesh.vertices]
+    for face in faces.tolist():
+        for vertex in face:
+            around[vertex] |= set(face) - {vertex}
+    expected = mesh.vertices.astype(float)
+    for factor in mesh_module.TAUBIN:
+        middle = np.array([expected[list(near)].mean(axis=0) for near in around])
+        expected = expected + factor * (middle - expected)
+    np.testing.assert_allclose(mesh_module.smooth(mesh.vertices.astype(float), faces, 1), expected, atol=1e-12)
+
+
 @pytest.mark.parametrize("value", [0.0, float("nan")])
 def test_a_field_without_a_surface_is_refused_with_advice(value: float) -> None:
     field = AnalyticField(lambda points: torch.full(points.shape[:-1], value) - 1e3)

@@ -47,7 +47,11 @@ def test_small_fits_its_budget() -> None:
 def test_configuration_survives_json_and_refuses_nonsense() -> None:
     values = CONFIGS["small"].to_dict()
     assert config_from_dict(values) == CONFIGS["small"]
-    for broken in ({"trunk_width": "wide"}, {"patch": 0}, {"trunk_layers": 10**6}, {"colour": 1}, {"stem": 1}):
+    assert config_from_dict(values | {"depth_cells": 0}).depth_cells == 0  # no depth head
+    for broken in (
+        {"trunk_width": "wide"}, {"patch": 0}, {"trunk_layers": 10**6}, {"colour": 1}, {"stem": 1}, {"patch": 8},
+        {"trunk_width": 0}, {"half_extent": 0.0}, {"nerf_layers": 0}, {"input_channels": 5},
+    ):  # fmt: skip
         with pytest.raises(InputError):
             config_from_dict(values | broken)
 

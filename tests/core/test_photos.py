@@ -125,6 +125,14 @@ def test_mask_of_a_turned_photo_may_be_turned_or_not(tmp_path, upright):
     np.testing.assert_allclose(photo.rgba[..., 3] * 255, alpha, atol=0.01)
 
 
+def test_mask_of_a_turned_square_photo_is_upright(tmp_path):
+    stored, alpha = np.rot90(picture(96, 96), 1), object_alpha(96, 96)
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.jpg", exif=exif_with(orientation=6))
+    Image.fromarray(alpha).save(tmp_path / "mask.png")
+    photo = load_photo(tmp_path / "a.jpg", mask=tmp_path / "mask.png")
+    np.testing.assert_allclose(photo.rgba[..., 3] * 255, alpha, atol=0.01)
+
+
 def test_mask_of_another_shape_is_refused(tmp_path):
     Image.fromarray(object_alpha(96, 96)).save(tmp_path / "mask.png")
     with pytest.raises(InputError, match=r"mask\.png has 96 × 96 pixels"):

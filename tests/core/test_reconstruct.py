@@ -7,11 +7,13 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from pflrm.core import reconstruct as pipeline
 from pflrm.core.checkpoint import save_checkpoint
 from pflrm.core.errors import CancelledError, InputError, RuntimeMissingError
 from pflrm.core.model import CONFIGS, PFLRM
@@ -220,6 +222,25 @@ def test_progress_rises_and_can_cancel(weights: Path, photos: list[Path]) -> Non
 
         with pytest.raises(CancelledError, match="Reading Photos" if limit < 0.1 else "Finding Poses"):
             reconstruct(photos[:2], options, models=ModelCache(), progress=stop)
+
+
+@pytest.mark.parametrize(("quality", "made"), [("draft", False), ("standard", True)])
+def test_close_ups_are_made_for_those_who_look_at_them(
+    photos: list[Path], monkeypatch: pytest.MonkeyPatch, quality: str, made: bool
+) -> None:
+    def refine(views: object, hypotheses: object, *, closeups: object, **options: object) -> None:
+        assert (closeups is not None) == made
+        raise CancelledError("enough")
+
+    model = SimpleNamespace(config=CONFIGS["tiny"])
+    monkeypatch.setattr(pipeline, "predict", lambda *arguments: None)
+    monkeypatch.setattr(pipeline, "find_poses", lambda *arguments: [])
+    monkeypatch.setattr(pipeline, "refine_poses", refine)
+    with pytest.raises(CancelledError):
+        reconstruct(
+            photos[:2], Options(quality=quality, device="cpu"), models=SimpleNamespace(get=lambda *arguments: model),
+            progress=lambda stage, share: None,
+        )
 
 
 def test_changed_weights_are_loaded_again(tmp_path: Path) -> None:

@@ -31,6 +31,10 @@ def test_place_cameras_makes_no_mesh(scene, photo):
     assert not [item for item in scene.objects if item.type == "MESH"]
 
 
+def test_masks_for_some_photos(scene, photo):
+    assert api.reconstruct([photo("front"), photo("left")], masks=[photo("mask"), None]).cameras
+
+
 def test_a_face_limit_stays_live(scene, photo):
     result = api.reconstruct([photo("front")], face_limit=6)
     assert [modifier.type for modifier in bpy.data.objects[result.mesh].modifiers] == ["DECIMATE"]

@@ -1,8 +1,10 @@
 """Blender's command batch, with a real worker process and a stub pipeline."""
 
 import json
+from pathlib import Path
 
 import pytest
+from pflrm.pflrm_blender.batch import read_manifest
 from pflrm.tests.pflrm_blender.commands import execute, open_file
 
 pytestmark = pytest.mark.usefixtures("stub_python", "scene")
@@ -82,6 +84,25 @@ def test_options_of_a_set_go_first(photo, tmp_path):
     }
     assert "MESH" not in kinds["poses"]
     assert "MESH" in kinds["mesh"]
+
+
+def test_the_lens_of_a_set_goes_before_the_commands(tmp_path):
+    sets = [{"name": "a", "photos": [], "options": {"fov": 40}}, {"name": "b", "photos": [], "options": {"fov": None}}]
+    path = tmp_path / "sets.json"
+    path.write_text(json.dumps({"sets": sets}))
+    own, other = read_manifest(path, {"focal_35mm": 27.0, "seed": 3})
+    assert own.options == {"seed": 3, "fov": 40}
+    assert other.options == {"focal_35mm": 27.0, "seed": 3, "fov": None}
+
+
+def test_a_set_may_have_masks_for_some_photos(photo, tmp_path):
+    photo("front")
+    mask = photo("mask")
+    sets = [{"name": "a", "photos": ["tin_robot/front.png"] * 2, "options": {"masks": [None, "tin_robot/mask.png"]}}]
+    path = tmp_path / "sets.json"
+    path.write_text(json.dumps({"sets": sets}))
+    assert read_manifest(path, {})[0].options["masks"] == [None, Path(mask)]
+    assert execute("batch", path, "--output", tmp_path / "out") == 0
 
 
 @pytest.mark.parametrize(

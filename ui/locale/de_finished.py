@@ -88,6 +88,8 @@ _PHOTOS = {
     "{0} is a HEIC photo, and the package pillow-heif is not installed.":
         "{0} ist ein HEIC-Foto, und das Paket pillow-heif ist nicht installiert.",
     "{0} is a folder, not an image.": "{0} ist ein Ordner, kein Bild.",
+    "{0} is a folder.": "{0} ist ein Ordner.",
+    "Give the path of a file.": "Den Pfad einer Datei angeben.",
     "{0} is a raw camera file.": "{0} ist eine Raw-Datei der Kamera.",
     "{0} is damaged or incomplete ({1}).": "{0} ist beschädigt oder unvollständig ({1}).",
     "{0} is empty (0 bytes).": "{0} ist leer (0 Byte).",
@@ -109,7 +111,6 @@ _OPTIONS = {
     "Give one of them: each decides the focal length.": "Eines davon angeben: Jedes bestimmt die Brennweite.",
     "Give the intrinsics of this photo, turned as it is shown.":
         "Die Kamerawerte dieses Fotos angeben, gedreht, wie es gezeigt wird.",
-    "Give the path of a file.": "Den Pfad einer Datei angeben.",
     "Give true or false.": "Hier steht true oder false.",
     "Leave out one of the two.": "Eines der beiden weglassen.",
     "The folder of {0} does not exist.": "Den Ordner von {0} gibt es nicht.",
@@ -122,6 +123,10 @@ _OPTIONS = {
     "The intrinsics of {0} in {1} are not a camera: {2}.": "Die Werte von {0} in {1} sind keine Kamera: {2}.",
     "The mesh {0} cannot be written when only poses are wanted.":
         "Die Masche {0} kann nicht geschrieben werden, wenn nur Kameras gewünscht sind.",
+    "The cameras {0} have an unknown ending.": "Die Kameras {0} haben eine unbekannte Endung.",
+    "{0} is given as {1} and as {2}.": "{0} ist als {1} und als {2} angegeben.",
+    "Give each file a name of its own.": "Jeder Datei einen eigenen Namen geben.",
+    "Use {0}.": "{0} verwenden.",
     "The mesh {0} has an unknown ending.": "Die Masche {0} hat eine unbekannte Endung.",
     "The option {0} is {1}.": "Die Option {0} ist {1}.",
     "The options are {0}.": "Die Optionen sind {0}.",
