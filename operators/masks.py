@@ -25,6 +25,8 @@ _HOW_CUT_OUT = {
 }
 _BRUSH = "PF-LRM Mask"
 _BRUSH_SECONDS = 0.3  # in which Blender brings its own brush into an editor that has begun to paint
+_WATCH_SECONDS = 0.5  # between two looks whether a mask is still in sight
+_blends_before: dict[int, str] = {}  # of the brushes that paint masks, by their session number
 _viewports: set[int] = set()  # the areas that were viewports before they became editors
 
 
@@ -217,11 +219,16 @@ def _size(area: bpy.types.Area) -> int:
 
 def _begin_to_remove() -> None:
     """Choose the brush that what was found too much is removed with."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR" and masks.photo_of(area.spaces.active.image):
-                with bpy.context.temp_override(window=window, area=area):
-                    _set_brush(bpy.context, "REMOVE")
+    for window, area in _where_masks_are_shown():
+        with bpy.context.temp_override(window=window, area=area):
+            _set_brush(bpy.context, "REMOVE")
+
+
+def _where_masks_are_shown() -> list[tuple[bpy.types.Window, bpy.types.Area]]:
+    """The image editors that show a mask which is being painted."""
+    areas = [(window, area) for window in bpy.context.window_manager.windows for area in window.screen.areas]
+    editors = [(window, area) for window, area in areas if area.type == "IMAGE_EDITOR"]
+    return [(window, area) for window, area in editors if masks.photo_of(area.spaces.active.image)]
 
 
 def _set_brush(context: bpy.types.Context, effect: str) -> bool:
@@ -230,8 +237,26 @@ def _set_brush(context: bpy.types.Context, effect: str) -> bool:
         _make_brush(paint)
     if paint.brush is None:
         return False
+    _blends_before.setdefault(paint.brush.session_uid, paint.brush.blend)
     paint.brush.blend = _BLENDS[effect]
+    if not bpy.app.background and not bpy.app.timers.is_registered(_watch_brush):
+        bpy.app.timers.register(_watch_brush, first_interval=_WATCH_SECONDS)
     return True
+
+
+def _watch_brush() -> float | None:
+    """Take the brush back when the artist goes on to something else: there it would erase."""
+    if _where_masks_are_shown():
+        return _WATCH_SECONDS
+    _restore_brushes()
+    return None
+
+
+def _restore_brushes() -> None:
+    for brush in bpy.data.brushes:
+        if brush.session_uid in _blends_before and brush.blend in _BLENDS.values():
+            brush.blend = _blends_before[brush.session_uid]
+    _blends_before.clear()
 
 
 def _make_brush(paint: bpy.types.ImagePaint) -> None:
@@ -252,10 +277,8 @@ def _keep_for_undo(context: bpy.types.Context, image: bpy.types.Image) -> None:
 
 
 def _leave(context: bpy.types.Context) -> None:
-    """Let the brush mix colours again, and give the viewports back."""
-    brush = context.tool_settings.image_paint.brush
-    if brush is not None and brush.blend in _BLENDS.values():
-        brush.blend = "MIX"
+    """Let the brush do what it did before, and give the viewports back."""
+    _restore_brushes()
     if _BRUSH in bpy.data.brushes:
         bpy.data.brushes.remove(bpy.data.brushes[_BRUSH])
     if not bpy.app.background:  # later: an area must not change under the button that was clicked in it

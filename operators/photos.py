@@ -9,8 +9,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
-from ..pflrm_blender import session
-from ..pflrm_blender.photo_images import path_for_file
+from ..pflrm_blender import paths, session
 from ..pflrm_blender.properties import MOST_OFFERED, path_of, photos_in_use
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif")
@@ -84,23 +83,25 @@ def paths_in(text: str) -> list[Path]:
     return [Path(url2pathname(urlsplit(line).path) if line.startswith("file://") else line) for line in lines if line]
 
 
-def add_photos(operator: bpy.types.Operator, context: bpy.types.Context, paths: Sequence[Path]) -> set[str]:
+def add_photos(operator: bpy.types.Operator, context: bpy.types.Context, files: Sequence[Path]) -> set[str]:
     """Add those files to the list that are photos and not in it yet; more than a run can choose from, switched off."""
     properties = context.scene.pflrm
     known = {path_of(photo) for photo in properties.photos}
-    new = [path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file() and path not in known]
+    new = [path for path in files if path.suffix.lower() in EXTENSIONS and path.is_file() and path not in known]
     if not new:
         operator.report({"WARNING"}, "None of these files is a photo that is not in the list yet")
         return {"CANCELLED"}
+    too_many = False
     for path in dict.fromkeys(new):
         in_use = len(photos_in_use(properties))
         photo = properties.photos.add()
         photo.name = path.stem
-        photo.filepath = path_for_file(path)
+        photo.filepath = paths.for_file(path)
         photo.enabled = in_use < MOST_OFFERED
+        too_many = too_many or not photo.enabled
     properties.active_photo = len(properties.photos) - 1
     session.redraw()  # a drop onto the viewport alone does not draw the panel again
-    if not all(photo.enabled for photo in properties.photos):
+    if too_many:
         words = rpt_("{most} photos are the most: the others are switched off")
         operator.report({"WARNING"}, words.format(most=MOST_OFFERED))
     return {"FINISHED"}

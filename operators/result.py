@@ -28,7 +28,7 @@ class OnResult(bpy.types.Operator):
 
 
 class PFLRM_OT_look_through(OnResult):
-    """Look through the camera of a photo. It becomes the scene's camera"""
+    """Look through the camera of a photo. It becomes the scene's camera, at its marker's frame if it has one"""
 
     bl_idname = "pflrm.look_through"
     bl_label = "Look Through Camera"
@@ -54,6 +54,7 @@ class PFLRM_OT_look_through(OnResult):
             words = rpt_("The result has no camera {name}") if self.camera else rpt_("The result has no cameras")
             self.report({"ERROR"}, words.format(name=self.camera))
             return {"CANCELLED"}
+        results.go_to_marker(context.scene, camera)
         context.scene.camera = camera
         results.fit_background(context.scene, camera)
         area = _viewport(context)

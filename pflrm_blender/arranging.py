@@ -86,15 +86,23 @@ def put_back(root: bpy.types.Object) -> None:
 def delete(scene: bpy.types.Scene, result: bpy.types.Collection) -> None:
     """Remove a result: its collection, what the run made in it, and the markers of its cameras.
 
-    What the artist put into the collection moves to the scene; photos that others use stay.
+    What the artist put into the collection, duplicates too, moves to the scene and keeps its place in the world;
+    photos that others use stay.
     """
-    cameras = results.cameras_of(result)
-    for marker in [marker for marker in scene.timeline_markers if marker.camera in cameras]:
+    made = {*results.made_of(result), *results.remains_of(result)}
+    for marker in [marker for marker in scene.timeline_markers if marker.camera in made]:
         scene.timeline_markers.remove(marker)
-    made = {*cameras, results.root_of(result), results.mesh_of(result)} - {None}
+    for item in bpy.data.objects:
+        if item.parent in made and item not in made:
+            place = item.matrix_world.copy()
+            item.parent = None
+            item.matrix_world = place
     for item in set(result.objects) - made:
         if len(item.users_collection) == 1:
             scene.collection.objects.link(item)
+    below = list(result.children)
     data = {item.data for item in made if item.data is not None}
     bpy.data.batch_remove([*made, result])
     bpy.data.batch_remove([item for item in data if not item.users])
+    for collection in set(below) - set(scene.collection.children_recursive):
+        scene.collection.children.link(collection)

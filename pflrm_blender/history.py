@@ -6,35 +6,49 @@ They are a JSON text on the result's collection, so that they survive saving, an
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bpy
 
-from .properties import PFLRM_PG_scene, photos_in_use
+from . import paths
+from .properties import PFLRM_PG_scene, path_of, photos_in_use
 
-_KEY = "pflrm_asked"
+ASKED = "pflrm_asked"  # on the collection
 _OF_PHOTO = ("name", "filepath", "mask", "height")
+_PATHS = {"filepath", "mask"}
 _NOT_OPTIONS = {"rna_type", "name", "photos", "active_photo"}
 
 
 def snapshot(properties: PFLRM_PG_scene, *, poses_only: bool) -> str:
-    """The photos in use and the options as they are now; paths as the artist gave them."""
+    """The photos in use and the options as they are now; paths are absolute, as the file may move during the run."""
     used = photos_in_use(properties)
     photos = [{name: getattr(photo, name) for name in _OF_PHOTO} for photo in used]
     options = {name: getattr(properties, name) for name in _option_names(properties)}
-    return json.dumps({"photos": photos, "options": options, "poses_only": poses_only})
+    text = json.dumps({"photos": photos, "options": options, "poses_only": poses_only})
+    return with_paths(text, paths.absolute)
 
 
 def remember(result: bpy.types.Collection, asked: str) -> None:
     """Keep what ``snapshot`` took with the result that came of it."""
-    result[_KEY] = asked
+    result[ASKED] = with_paths(asked, lambda path: path and paths.for_file(Path(path)))
 
 
 def asked(result: bpy.types.Collection) -> dict[str, Any] | None:
     """``photos`` (``name``, ``filepath``, ``mask``, ``height``), ``options`` and ``poses_only`` of a result, or None:
     it is older than this memory, or came from a script."""
-    text = result.get(_KEY)
+    text = result.get(ASKED)
     return json.loads(text) if text else None
+
+
+def with_paths(text: str, change: Callable[[str], str]) -> str:
+    """What ``snapshot`` took, with other paths for its photos and masks."""
+    memory = json.loads(text)
+    for photo in memory["photos"]:
+        for name in _PATHS & photo.keys():
+            photo[name] = change(photo[name])
+    return json.dumps(memory)
 
 
 def use_again(properties: PFLRM_PG_scene, memory: dict[str, Any]) -> None:
@@ -42,9 +56,9 @@ def use_again(properties: PFLRM_PG_scene, memory: dict[str, Any]) -> None:
     for photo in properties.photos:
         photo.enabled = False
     for place, earlier in enumerate(memory["photos"]):
-        listed = [photo.filepath for photo in properties.photos]
-        if earlier["filepath"] in listed:
-            properties.photos.move(listed.index(earlier["filepath"]), place)
+        listed, file = [path_of(photo) for photo in properties.photos], Path(paths.absolute(earlier["filepath"]))
+        if file in listed:
+            properties.photos.move(listed.index(file), place)
         else:
             properties.photos.add()
             properties.photos.move(len(listed), place)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import bpy
 
-from . import job, session
+from . import job, paths, session
 from .properties import PFLRM_PG_photo, machine, path_of
 
 _INTERVAL = 0.1  # seconds between two looks at the worker
@@ -76,6 +76,7 @@ def state_of(photo: PFLRM_PG_photo) -> PhotoState | None:
 
 def wait_for(photo: PFLRM_PG_photo) -> PhotoState | None:
     """The same, after waiting for it, for background mode; None where nothing could be found out."""
+    paths.look_again()
     limit = time.monotonic() + _LONGEST_WAIT
     while (state := state_of(photo)) is None and (_wanted or _asked) and time.monotonic() < limit:
         _advance(0.2)
@@ -83,12 +84,9 @@ def wait_for(photo: PFLRM_PG_photo) -> PhotoState | None:
 
 
 def _question(photo: PFLRM_PG_photo) -> _Question | None:
-    path, mask = path_of(photo), Path(bpy.path.abspath(photo.mask)) if photo.mask else None
-    try:
-        changed = (path.stat().st_mtime_ns, mask.stat().st_mtime_ns if mask is not None and mask.exists() else 0)
-    except OSError:
-        return None
-    return _Question(str(path), str(mask) if mask is not None else "", changed)
+    path, mask = str(path_of(photo)), paths.absolute(photo.mask)
+    changed = (paths.written(path), paths.written(mask) if mask else 0)
+    return _Question(path, mask, changed) if changed[0] else None
 
 
 def _tick() -> float | None:

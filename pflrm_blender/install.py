@@ -4,7 +4,7 @@ Nothing here touches bpy. An ``Installation`` is built in a thread, which waits 
 venv, pip, and the probe. An environment that is there already stays in use until the new one takes its place.
 
     GOAL                the environment
-    GOAL.partial        the one that is being built
+    GOAL.partial        the one that is being built; one that could not be put in its place waits there for the next try
     GOAL.downloads      what a broken build has downloaded already; the next one goes on from there
     GOAL.log            what pip said
     GOAL.lock           held while a Blender builds
@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,11 +26,12 @@ from typing import IO
 
 from . import runtime
 from .errors import PflrmError
-from .plan import LOCK, RECORD, Plan, is_ours
+from .plan import LOCK, RECORD, Plan, beside, is_ours
 from .process import WORKER, group_options, kill_group
 from .setup_failures import explain
 
 LINES_KEPT = 200
+_PATIENCE, _PAUSE = 5.0, 0.1  # seconds for a folder that cannot be renamed, and between two tries
 # Settings of pip that would put the packages elsewhere than into the environment.
 _ELSEWHERE = {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR"}
 # What comes with torch: a build from PyTorch's index brings its own.
@@ -94,13 +96,16 @@ class Installation:
         self._lock = _lock(beside(self.plan.goal, "lock"))
         try:
             recover(self.plan.goal)
+            if self._built_before() is None:
+                shutil.rmtree(self._partial, ignore_errors=True)
             self.plan.check_disk()
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary.mkdir(parents=True)
             with self.log_file.open("w", encoding="utf-8") as self._log:
                 report = self._build()
         except BaseException:
-            shutil.rmtree(self._partial, ignore_errors=True)
+            if not (self._keep_downloads and is_ours(self._partial)):
+                shutil.rmtree(self._partial, ignore_errors=True)
             shutil.rmtree(self._temporary if self._keep_downloads else self._downloads, ignore_errors=True)
             self.close()
             raise
@@ -110,14 +115,14 @@ class Installation:
     def take_effect(self) -> None:
         """Put the new environment in its place. No worker may run in the old one.
 
-        :raises PflrmError: the old one is in use; it is as it was.
+        :raises PflrmError: the old one is in use; it is as it was, and the new one is kept for another try.
         """
         goal, old = self.plan.goal, beside(self.plan.goal, "old")
         try:
             if goal.exists():
-                goal.rename(old)
+                _rename(goal, old)
             try:
-                self._partial.rename(goal)
+                _rename(self._partial, goal)
             except OSError:
                 recover(goal)
                 raise
@@ -148,8 +153,19 @@ class Installation:
         except Exception as error:  # the thread's last chance to tell
             self.failure = PflrmError("failure", f"An unexpected {type(error).__name__} stopped the set-up: {error}")
 
+    def _built_before(self) -> Path | None:
+        """The Python of the environment, if an earlier set-up has built it just so, and could not put it in its place.
+        """
+        try:
+            record = json.loads((self._partial / RECORD).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return runtime.interpreter_in(self._partial) if self._recipe().items() <= record.items() else None
+
     def _build(self) -> runtime.RuntimeReport:
-        shutil.rmtree(self._partial, ignore_errors=True)
+        built = self._built_before()
+        if built is not None:
+            return self._check(built)
         python = self._make_environment()
         pip = self._pip(python)
         self._share = _DOWNLOADING
@@ -162,16 +178,21 @@ class Installation:
             self._install_torch(pip, shelf)
         elif not self.plan.locked_torch:
             self._run([*pip, "install", *_OPTIONS, "--no-cache-dir", *from_shelf, self.plan.build.requirement])
+        report = self._check(python)
+        self._compile(python)
+        self._write_record(report)  # last: what has a record is whole
+        return report
+
+    def _check(self, python: Path) -> runtime.RuntimeReport:
         self._advance("Checking", _CHECKING)
         report = runtime.check(python)
         self._stop_if_ended()
         for line in report.lines():
             self._say(line)
         if report.problems:
+            (self._partial / RECORD).unlink(missing_ok=True)
             message = f"The new environment does not work: {report.problems[0]}"
             raise PflrmError("runtime", message, "Look at the log; another variant may work.", "\n".join(self.lines))
-        self._compile(python)
-        self._write_record(report)
         return report
 
     def _compile(self, python: Path) -> None:
@@ -283,11 +304,16 @@ class Installation:
             raise PflrmError("cancelled", "The set-up was cancelled.")
 
     def _write_record(self, report: runtime.RuntimeReport) -> None:
-        record = {
-            "extension": self._version, "variant": self.plan.build.name, "python": report.python,
-            "base": str(self.plan.base.python), "packages": report.packages,
-        }  # fmt: skip
+        record = {**self._recipe(), "python": report.python, "packages": report.packages}
         (self._partial / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+    def _recipe(self) -> dict[str, str]:
+        """What decides how an environment turns out."""
+        plan = self.plan
+        return {
+            "extension": self._version, "variant": plan.build.name, "base": str(plan.base.python),
+            "wheels": str(plan.wheels or ""),
+        }  # fmt: skip
 
 
 def remove(goal: Path) -> None:
@@ -301,7 +327,7 @@ def remove(goal: Path) -> None:
         recover(goal)
         if not is_ours(goal):
             raise PflrmError("input", f"There is no environment by PF-LRM in {goal}.", "There is nothing to remove.")
-        goal.rename(beside(goal, "old"))
+        _rename(goal, beside(goal, "old"))
     except OSError as error:
         message = f"The environment {goal} cannot be removed: {error.strerror}."
         raise PflrmError("runtime", message, "Close other windows of Blender, then remove it again.") from error
@@ -327,12 +353,21 @@ def recover(goal: Path) -> None:
     """Bring back an environment whose replacement was broken off between two renames; delete a replaced one."""
     old = beside(goal, "old")
     if old.exists() and not goal.exists():
-        old.rename(goal)
+        _rename(old, goal)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def beside(goal: Path, name: str) -> Path:
-    return goal.with_name(f"{goal.name}.{name}")
+def _rename(folder: Path, goal: Path) -> None:
+    """Windows refuses while a file in the folder is open to a worker that is leaving, or to a virus scanner."""
+    limit = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            folder.rename(goal)
+            return
+        except PermissionError:
+            if time.monotonic() >= limit:
+                raise
+        time.sleep(_PAUSE)
 
 
 def locked(text: str, *, torch: bool) -> list[str]:

@@ -13,20 +13,20 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_rpt as rpt_
 
+from . import paths
 from .errors import PflrmError
-from .photo_images import path_for_file
 from .properties import PFLRM_PG_photo, path_of
 
 if TYPE_CHECKING:
     import numpy as np
 
 FOLDER = "PF-LRM Masks"
-_OF_PHOTO = "pflrm_mask_of"  # on the image: the photo's file
+OF_PHOTO = "pflrm_mask_of"  # on the image: the photo's file, as a .blend names it
 
 
 def photo_of(image: bpy.types.Image | None) -> str:
     """The file of the photo whose mask is painted in this image, or ""."""
-    return image.get(_OF_PHOTO, "") if image is not None else ""
+    return paths.absolute(image.get(OF_PHOTO, "")) if image is not None else ""
 
 
 def painted(photo: PFLRM_PG_photo) -> bpy.types.Image | None:
@@ -37,7 +37,7 @@ def painted(photo: PFLRM_PG_photo) -> bpy.types.Image | None:
 
 def is_own(photo: PFLRM_PG_photo) -> bool:
     """Whether the photo's mask was painted here rather than given by the artist."""
-    return bool(photo.mask) and Path(bpy.path.abspath(photo.mask)).parent.name == FOLDER
+    return bool(photo.mask) and Path(paths.absolute(photo.mask)).parent.name == FOLDER
 
 
 def begin(photo: PFLRM_PG_photo, cutout: Path) -> bpy.types.Image:
@@ -51,7 +51,7 @@ def begin(photo: PFLRM_PG_photo, cutout: Path) -> bpy.types.Image:
         image.name = f"{photo.name} Mask"
         image.pack()
         image.use_fake_user = True  # it is saved although no object uses it
-        image[_OF_PHOTO] = str(path_of(photo))
+        image[OF_PHOTO] = paths.for_file(path_of(photo))
     return image
 
 
@@ -78,7 +78,7 @@ def take(photo: PFLRM_PG_photo) -> Path:
     except (OSError, RuntimeError) as error:  # Blender's own saving raises the latter
         message = rpt_("The mask {file} cannot be written: {reason}").format(file=path, reason=error)
         raise PflrmError("failure", message, rpt_("Save the .blend file in a folder that you may write to.")) from error
-    photo.mask, photo.problem = path_for_file(path), ""
+    photo.mask, photo.problem = paths.for_file(path), ""
     bpy.data.images.remove(image)
     return path
 

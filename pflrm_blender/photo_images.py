@@ -6,8 +6,10 @@ from pathlib import Path
 
 import bpy
 
+from . import paths
 from .orientation import UPRIGHT, read_orientation, turn_upright
 
+_CHANGED = "pflrm_changed"  # on an image: when the file that it shows was written, as a text
 _TURNED_LIMIT = 2048  # pixels on the longer side of a turned copy, which travels inside the .blend
 
 
@@ -16,7 +18,7 @@ class PhotoImageError(Exception):
 
 
 def load_upright(path: Path, copy: bytes | None = None) -> bpy.types.Image:
-    """The photo as an image that stands upright; an image of that file which is already there is used again.
+    """The photo as an image that stands upright, as the file is now; an image of it that is already there is used.
 
     :param copy: an upright JPEG file of a photo that Blender does not read, as HEIC; it goes into the .blend.
     :raises PhotoImageError: the file is gone, or of a kind that Blender does not read.
@@ -34,9 +36,13 @@ def load_upright(path: Path, copy: bytes | None = None) -> bpy.types.Image:
         return made
     known = set(bpy.data.images)
     image = bpy.data.images.load(str(path), check_existing=True)
+    changed = str(path.stat().st_mtime_ns)
     if image not in known:
         _check_readable(image, path)
-        image.filepath = path_for_file(path)
+        image.filepath = paths.for_file(path)
+    elif image.get(_CHANGED) != changed and not image.is_dirty:  # what the artist has painted on it stays
+        image.reload()
+    image[_CHANGED] = changed
     return image
 
 
@@ -75,13 +81,3 @@ def _turned_copy(path: Path, orientation: int) -> bpy.types.Image:
     turned.pixels.foreach_set(np.ascontiguousarray(upright).ravel())
     turned.pack()
     return turned
-
-
-def path_for_file(path: Path) -> str:
-    """Relative to the .blend where the artist's preferences ask for it and the file is saved on the same drive."""
-    if not (bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths):
-        return str(path)
-    try:
-        return bpy.path.relpath(str(path))
-    except ValueError:
-        return str(path)

@@ -71,6 +71,8 @@ class Plan:
 
     def check_disk(self) -> None:
         """:raises PflrmError: of kind input; the disk has too little room."""
+        if is_ours(beside(self.goal, "partial")):  # built before, and has only to be put in its place
+            return
         folder = next(path for path in (self.goal, *self.goal.parents) if path.exists())
         free = shutil.disk_usage(folder).free
         if free < self.bytes_needed:
@@ -94,6 +96,11 @@ def make(wishes: Wishes) -> Plan:
         build, versions = _of_wheels(wheels)
     base = bases.find(wishes.base, versions)
     return Plan(wishes.goal, base, build, wheels, wishes.torch_index or build.index)
+
+
+def beside(goal: Path, name: str) -> Path:
+    """What belongs to an environment and is not in it, see ``install.py``."""
+    return goal.with_name(f"{goal.name}.{name}")
 
 
 def is_ours(folder: Path) -> bool:

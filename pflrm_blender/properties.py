@@ -21,7 +21,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import results
+from . import paths, results
 
 ROOT_PACKAGE = __package__.rpartition(".")[0]  # of the extension, as Blender names it
 MOST_PHOTOS = 8  # that a run works with
@@ -201,7 +201,7 @@ class PFLRM_PG_overlay(bpy.types.PropertyGroup):
 
 def path_of(photo: PFLRM_PG_photo) -> Path:
     """The file of a photo, without Blender's // for the folder of the .blend."""
-    return Path(bpy.path.abspath(photo.filepath))
+    return Path(paths.absolute(photo.filepath))
 
 
 def photos_in_use(properties: PFLRM_PG_scene) -> list[PFLRM_PG_photo]:
@@ -226,7 +226,11 @@ def _get_size(scene: bpy.types.Scene) -> float:
 
 def _set_size(scene: bpy.types.Scene, size: float) -> None:
     if root := _result_root(scene):
+        factor = size / _get_size(scene) if root.scale.x > 0 else 1.0
         root.scale = (size / root["pflrm_extent"],) * 3
+        for camera in results.cameras_of(current_result(scene)):  # an object's scale does not reach its clipping
+            camera.data.clip_start *= factor
+            camera.data.clip_end *= factor
 
 
 def _backgrounds(scene: bpy.types.Scene) -> list[bpy.types.CameraBackgroundImage]:
@@ -265,13 +269,19 @@ _SCENE_PROPERTIES = {
 
 
 def register() -> None:
+    from . import saving  # which knows these properties
+
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     for name, definition in _SCENE_PROPERTIES.items():
         setattr(bpy.types.Scene, name, definition)
+    saving.register()
 
 
 def unregister() -> None:
+    from . import saving
+
+    saving.unregister()
     for name in _SCENE_PROPERTIES:
         delattr(bpy.types.Scene, name)
     for cls in reversed(_CLASSES):

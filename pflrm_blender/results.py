@@ -12,6 +12,8 @@ from pathlib import Path
 
 import bpy
 
+_MADE = "pflrm_made"  # on the collection: pointers to the objects that its run has made
+
 
 @dataclass(frozen=True)
 class Result:
@@ -40,20 +42,44 @@ def results_of(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
     )
 
 
+def remember_made(collection: bpy.types.Collection, made: Sequence[bpy.types.Object]) -> None:
+    """Keep which objects a run has made.
+
+    As pointers from the collection: a mark on the objects themselves would travel to the artist's duplicates of them.
+    """
+    collection[_MADE] = {str(index): item for index, item in enumerate(made)}
+
+
+def made_of(collection: bpy.types.Collection) -> list[bpy.types.Object]:
+    """The objects in a result's collection, or in one below it, that the run has made; all others are the artist's."""
+    there = set(collection.all_objects)  # a deleted object lives on in the file as long as it is pointed at
+    return [item for item in _pointed_at(collection) if item in there]
+
+
+def remains_of(collection: bpy.types.Collection) -> list[bpy.types.Object]:
+    """The objects that a run has made and the artist has deleted, but which the file still holds."""
+    return [item for item in _pointed_at(collection) if not item.users_collection]
+
+
+def _pointed_at(collection: bpy.types.Collection) -> list[bpy.types.Object]:
+    made = collection.get(_MADE, {})
+    return [made[key] for key in made.keys() if made[key] is not None]  # noqa: SIM118 - Blender's group is no dict
+
+
 def cameras_of(collection: bpy.types.Collection) -> list[bpy.types.Object]:
     """The cameras of a result in the order of its photos."""
-    cameras = [item for item in collection.objects if item.type == "CAMERA" and "pflrm_photo" in item]
+    cameras = [item for item in made_of(collection) if item.type == "CAMERA"]
     return sorted(cameras, key=lambda camera: camera.get("pflrm_index", 0))
 
 
 def root_of(collection: bpy.types.Collection) -> bpy.types.Object | None:
     """The empty that carries a result, unless the artist deleted it."""
-    return next((item for item in collection.objects if "pflrm_extent" in item), None)
+    return next((item for item in made_of(collection) if item.type == "EMPTY"), None)
 
 
 def mesh_of(collection: bpy.types.Collection) -> bpy.types.Object | None:
     """The mesh of a result, if it has one."""
-    return next((item for item in collection.objects if item.type == "MESH"), None)
+    return next((item for item in made_of(collection) if item.type == "MESH"), None)
 
 
 def faces_of(mesh: bpy.types.Object) -> int:
@@ -74,6 +100,16 @@ def fit_background(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     width, height = camera["pflrm_photo_size"]
     for background in camera.data.background_images:
         background.frame_method = "FIT" if width / height >= frame else "CROP"
+
+
+def go_to_marker(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
+    """Go to the nearest frame whose marker is bound to a camera, if there is one.
+
+    At other frames a render would go by their markers, whatever the scene's camera is.
+    """
+    frames = [marker.frame for marker in scene.timeline_markers if marker.camera == camera]
+    if frames:
+        scene.frame_set(min(frames, key=lambda frame: abs(frame - scene.frame_current)))
 
 
 def add_markers(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> list[bpy.types.TimelineMarker]:

@@ -6,9 +6,9 @@ move, turn and scale the whole. A run that fails half way leaves the file as it 
 Results come with OpenCV cameras (x right, y down, z forward) in units of the object's radius; Blender's cameras look
 along −z with y up. A result's world is level with its first photo; it is turned so that the object stands upright.
 What later steps need to know is kept in custom properties, which survive without the extension: collection
-``pflrm_run``, ``pflrm_seconds``, ``pflrm_warnings``, ``pflrm_symmetry``; root ``pflrm_extent`` (the object's longest
-side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size`` (pixels), ``pflrm_confidence``
-(0 … 1), and those of ``alternatives.py`` and ``overlay.py``.
+``pflrm_run``, ``pflrm_made`` (pointers to the objects), ``pflrm_seconds``, ``pflrm_warnings``, ``pflrm_symmetry``;
+root ``pflrm_extent`` (the object's longest side at a scale of 1); camera ``pflrm_photo``, ``pflrm_photo_size``
+(pixels), ``pflrm_confidence`` (0 … 1), and those of ``alternatives.py`` and ``overlay.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from . import alternatives, overlay, photo_images, texture
-from .results import Result, add_markers, fit_background
+from .results import Result, add_markers, fit_background, remember_made
 
 COLOUR_ATTRIBUTE = "Color"
 LEAST_FACES = 4  # of a closed mesh: a tetrahedron
@@ -132,6 +132,7 @@ def apply_result(
     on_floor: bool = True,
     face_limit: int | None = None,
     projected: texture.Texture | None = None,
+    then: Callable[[Result], None] | None = None,
 ) -> Result:
     """Build the cameras and the mesh of a result in a new collection of the scene.
 
@@ -142,13 +143,17 @@ def apply_result(
     :param face_limit: give a mesh with more triangles a Decimate modifier that keeps this many at most. It stays live:
         the artist can change its ratio, apply it or remove it.
     :param projected: what ``texture.project`` made for this mesh; without it the colours of the vertices are shown.
+    :param then: what else belongs to it, called with the result; what it raises takes all of the result back.
     """
     builder = _Builder(scene, _upright(data), f"PF-LRM {name}")
     try:
-        return builder.build(size, location, on_floor, face_limit, projected)
+        result = builder.build(size, location, on_floor, face_limit, projected)
+        if then is not None:
+            then(result)
     except BaseException:
         builder.take_back()
         raise
+    return result
 
 
 class _Builder:
@@ -186,6 +191,7 @@ class _Builder:
                 _limit_faces(mesh, face_limit)
         cameras = [self._make_camera(collection, root, index, lift, scale) for index in range(len(self.data.files))]
         self._show_cameras(cameras)
+        remember_made(collection, [root, *cameras] if mesh is None else [root, mesh, *cameras])
         collection["pflrm_run"] = 1 + max((run.get("pflrm_run", 0) for run in bpy.data.collections), default=0)
         collection["pflrm_seconds"] = sum(self.data.seconds.values())
         collection["pflrm_warnings"] = "\n".join(self.warnings)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import history, job, results, showing
+from . import history, job, paths, results, showing
 from .errors import PflrmError
 from .properties import MOST_OFFERED, MOST_PHOTOS, TILTS, machine, path_of, photos_in_use
 from .sentences import joined, names
@@ -114,7 +116,7 @@ def build_request(properties: bpy.types.PropertyGroup, *, poses_only: bool) -> d
         if not path.is_file():
             message = rpt_("{file} is not there any more.").format(file=path.name)
             raise PflrmError("input", message, "Remove it, or put the file back.")
-    masks = [bpy.path.abspath(photo.mask) if photo.mask else None for photo in photos]
+    masks = [paths.absolute(photo.mask) or None for photo in photos]
     here = machine()
     options: dict[str, object] = {"quality": properties.quality, "poses_only": poses_only, "device": here.device}
     if any(masks):
@@ -220,7 +222,8 @@ def _advance(seconds: float) -> None:
 
             wait_for([run.texturing], seconds)
         if run.ready:
-            _deliver(run)
+            with _told(run):
+                _deliver(run)
         return
     for event in job.shared().poll(seconds):
         if event["event"] == "progress" and run.stage != "Cancelling":
@@ -242,9 +245,25 @@ def _receive(run: Run, path: Path) -> None:
         failure = PflrmError("failure", str(error), "Run it again.")
     job.shared().clean()
     if failure is None:
-        _begin_texture(run)
+        with _told(run):
+            _begin_texture(run)
     else:
         _fail(run, failure)
+
+
+@contextmanager
+def _told(run: Run) -> Iterator[None]:
+    """Whatever Blender raises on a result's way into the scene ends the run: it would wait for ever, in silence."""
+    try:
+        yield
+    except Exception as error:
+        if state.run is not run:  # it has ended well, and the next one could not begin
+            raise
+        import traceback  # Blender's start does without it
+
+        message = f"The result could not be put into the scene: {error}"
+        remedy = "Copy the report and open an issue with it."
+        _end(Notice("ERROR", message, remedy, traceback.format_exc(), worth_a_report=True))
 
 
 def _begin_texture(run: Run) -> None:
@@ -272,33 +291,50 @@ def _deliver(run: Run) -> None:
     if scene is None:
         _end(Notice("WARNING", "The result was discarded, because its scene was deleted.", "Run it again."))
         return
-    # In the other modes Blender's undo remembers that mode's data only, and would lose the result.
-    if not bpy.app.background and bpy.context.mode != "OBJECT":
+    if not bpy.app.background and not _may_receive(scene):
         return
     assert run.result is not None
-    try:
-        result = apply_result(
-            scene, run.result, run.name, size=run.size, location=run.location, on_floor=run.on_floor,
-            face_limit=run.face_limit, projected=run.texturing.result() if run.texturing else None,
-        )
-    except Exception as error:  # whatever Blender raises: the scene is as it was, and the artist must know
-        import traceback  # Blender's start does without it
+    notices: list[Notice] = []
 
-        message = f"The result could not be put into the scene: {error}"
-        remedy = "Copy the report and open an issue with it."
-        _end(Notice("ERROR", message, remedy, traceback.format_exc(), worth_a_report=True))
-        return
-    collection = bpy.data.collections[result.collection]
-    scene.pflrm_result = collection
-    history.remember(collection, run.asked)
-    showing.select_only(scene, collection)
-    showing.frame(scene, collection)
-    notice = _notice_for(run, scene, result)
-    windows = bpy.context.window_manager.windows
-    if windows and not bpy.app.background:  # without a window there is no undo
-        with bpy.context.temp_override(window=windows[0]):
+    def bring_to_front(result: results.Result) -> None:
+        collection = bpy.data.collections[result.collection]
+        history.remember(collection, run.asked)
+        notices.append(_notice_for(run, scene, result))
+        showing.frame(scene, collection)
+        showing.select_only(scene, collection)
+        scene.pflrm_result = collection  # last: nothing can fail after it
+
+    result = apply_result(
+        scene, run.result, run.name, size=run.size, location=run.location, on_floor=run.on_floor,
+        face_limit=run.face_limit, projected=run.texturing.result() if run.texturing else None, then=bring_to_front,
+    )  # fmt: skip
+    window = _window_of(scene)
+    if window is not None and not bpy.app.background:  # without a window there is no undo
+        with bpy.context.temp_override(window=window):
             bpy.ops.ed.undo_push(message=result.collection)
-    _end(notice)
+    _end(notices[0])
+
+
+def is_rendering() -> bool:
+    """Whether Blender is reading the file for a render or a bake, in a thread of its own."""
+    return any(map(bpy.app.is_job_running, ("RENDER", "OBJECT_BAKE")))
+
+
+def _may_receive(scene: bpy.types.Scene) -> bool:
+    """Whether a result can be put into a scene now: in Object Mode, and not during a render.
+
+    In the other modes Blender's undo remembers that mode's data only, and would lose the result.
+    """
+    window = _window_of(scene)
+    layers = [*scene.view_layers] if window is None else [*scene.view_layers, window.view_layer]
+    active = [layer.objects.active for layer in layers]
+    return not is_rendering() and all(item is None or item.mode == "OBJECT" for item in active)
+
+
+def _window_of(scene: bpy.types.Scene) -> bpy.types.Window | None:
+    """A window that shows a scene, or else any."""
+    windows = list(bpy.context.window_manager.windows)
+    return next((window for window in windows if window.scene == scene), windows[0] if windows else None)
 
 
 def _notice_for(run: Run, scene: bpy.types.Scene, result: results.Result) -> Notice:

@@ -137,9 +137,10 @@ def _tick() -> float | None:
     if failure is None:
         try:
             _put_in_place(_current)
-        except PflrmError as error:
+        except PflrmError as error:  # what was built is kept: the next set-up has only to put it in place
             failure = error
-        install.clean_meanwhile(_current.plan.goal)
+        else:
+            install.clean_meanwhile(_current.plan.goal)
     session.state.notice = _notice(failure)
     _current = None
     atexit.unregister(unregister)

@@ -6,6 +6,7 @@ import bpy
 from bpy.app.translations import pgettext_n as n_
 
 from ..operators import CLASSES as OPERATORS
+from ..operators.photos import EXTENSIONS
 from ..operators.setup import PFLRM_OT_set_up
 from ..pflrm_blender import environment
 from ..pflrm_blender.errors import PflrmError
@@ -24,24 +25,24 @@ class PFLRM_MT_photo(bpy.types.Menu):
         index = list(context.scene.pflrm.photos).index(photo)
         last = len(context.scene.pflrm.photos) - 1
         layout = self.layout
-        row = layout.row()
-        row.enabled = index > 0
-        row.operator("pflrm.photo_reference", icon="SOLO_ON").index = index
+        if index > 0:
+            layout.operator("pflrm.photo_reference", icon="SOLO_ON").index = index
         for label, direction, icon, possible in (
             (n_("Move Earlier", "Operator"), "UP", "TRIA_UP", index > 0),
             (n_("Move Later", "Operator"), "DOWN", "TRIA_DOWN", index < last),
         ):
-            row = layout.row()
-            row.enabled = possible
-            move = row.operator("pflrm.photo_move", text=label, icon=icon)
-            move.index, move.direction = index, direction
+            if possible:
+                move = layout.operator("pflrm.photo_move", text=label, icon=icon)
+                move.index, move.direction = index, direction
         layout.separator()
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator("pflrm.mask_preview", icon="MOD_MASK").index = index
         draw_tools(layout, photo, index)
         layout.separator()
         layout.prop_menu_enum(photo, "height")
-        layout.operator("wm.path_open", text="Show Photo", icon="IMAGE_DATA").filepath = str(path_of(photo))
+        path = path_of(photo)
+        if path.suffix.lower() in EXTENSIONS:  # the system would run a program that a stranger's .blend calls a photo
+            layout.operator("wm.path_open", text="Show Photo", icon="IMAGE_DATA").filepath = str(path)
         layout.operator("pflrm.photo_remove", icon="X").index = index
 
 

@@ -79,7 +79,10 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
             )
             left = run.seconds_left()
         else:
-            paragraph(layout, context, "The result is ready: go to Object Mode to receive it.", "INFO")
+            words = n_("The result is ready: go to Object Mode to receive it.")
+            if session.is_rendering():
+                words = n_("The result is ready: it comes when the render has ended.")
+            paragraph(layout, context, words, "INFO")
         row = layout.row()
         row.label(text="" if left is None else iface_("{seconds:.0f} s left").format(seconds=left), translate=False)
         row.operator("pflrm.cancel", text="Cancel", icon="X")
@@ -177,17 +180,19 @@ def _draw_turns(layout: bpy.types.UILayout) -> None:
 
 
 def _draw_overlay(layout: bpy.types.UILayout, scene: bpy.types.Scene, result: bpy.types.Collection) -> None:
+    """Those that this result has: cameras alone have no errors, and a script's result may have nothing of it."""
     cameras = results.cameras_of(result)
     outlines, points = (any(known in camera for camera in cameras) for known in ("pflrm_outline", "pflrm_points"))
+    if not (outlines or points):
+        return
     column = layout.column(align=True)
     column.label(text="Overlays", icon="OVERLAY")
     row = column.row(align=True)
     for kind, known in (
         ("outlines", outlines), ("errors", outlines and results.mesh_of(result) is not None), ("points", points),
     ):
-        cell = row.row(align=True)
-        cell.enabled = known
-        cell.prop(scene.pflrm_overlay, kind, toggle=True)
+        if known:
+            row.prop(scene.pflrm_overlay, kind, toggle=True)
 
 
 def _draw_history(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

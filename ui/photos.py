@@ -9,7 +9,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_n as n_
 
-from ..pflrm_blender import inspection, masks
+from ..pflrm_blender import inspection, masks, paths
 from ..pflrm_blender.properties import ENOUGH, MOST_OFFERED, MOST_PHOTOS, TILTS, path_of, photos_in_use
 from ..pflrm_blender.sentences import joined
 from . import thumbnails
@@ -144,7 +144,7 @@ def _draw_number(layout: bpy.types.UILayout, context: bpy.types.Context, used: i
 def _look_at(photo: bpy.types.PropertyGroup) -> _Look:
     path, state = path_of(photo), inspection.state_of(photo)
     problem = photo.problem or (state.problem if state is not None else "")
-    problem = problem.replace(str(path), path.name) if path.is_file() else _gone(path)
+    problem = problem.replace(str(path), path.name) if paths.written(str(path)) else _gone(path)
     if masks.painted(photo) is not None:
         icon = "BRUSH_DATA"
     elif problem:

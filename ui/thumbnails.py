@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 
+from ..pflrm_blender import paths
 from ..pflrm_blender.orientation import UPRIGHT, read_orientation, turn_upright
 
 _previews: bpy.utils.previews.ImagePreviewCollection | None = None
@@ -16,8 +17,11 @@ def icon_of(path: Path) -> int:
     """The icon of a photo's thumbnail; 0 where the file is missing or nothing can be drawn, as in background mode."""
     if _previews is None:
         return 0
+    changed = paths.written(str(path))
+    if not changed:
+        return 0
     try:
-        key = f"{path}|{path.stat().st_mtime_ns}"
+        key = f"{path}|{changed}"
         if key not in _previews:
             preview = _previews.load(key, str(path), "IMAGE")
             orientation = read_orientation(path)

@@ -74,6 +74,66 @@ def test_delete_takes_what_the_run_made_and_nothing_else(shown, photos, tmp_path
     assert shown.pflrm_result.name == other.collection
 
 
+def own_mesh(name, collection):
+    """An object that the artist has modelled in a collection."""
+    item = bpy.data.objects.new(name, bpy.data.meshes.new(name))
+    collection.objects.link(item)
+    return item
+
+
+def test_delete_leaves_the_artists_mesh_beside_cameras_alone(extension, photos, tmp_path):
+    file = fake_result.make_result(tmp_path / "cameras.npz", photos, mesh=False)
+    made = scenes.apply_result(extension, scenes.load_result(file), "Robot")
+    extension.pflrm_result = result = bpy.data.collections[made.collection]
+    own = own_mesh("Model", result)
+    assert results.mesh_of(result) is None
+    bpy.ops.pflrm.result_delete()
+    assert own.name in extension.collection.objects
+    assert not any(item.type == "CAMERA" for item in bpy.data.objects)
+
+
+def test_delete_leaves_a_duplicate_of_the_mesh_where_it_stands(shown):
+    result = shown.pflrm_result
+    mesh = results.mesh_of(result)
+    retopology = mesh.copy()
+    retopology.data = mesh.data.copy()
+    result.objects.link(retopology)
+    bpy.context.view_layer.update()
+    place = retopology.matrix_world.copy()
+    for item in shown.objects:
+        item.select_set(item == mesh)
+    bpy.ops.object.delete()
+    assert results.mesh_of(result) is None
+    bpy.ops.pflrm.result_delete()
+    bpy.context.view_layer.update()
+    assert retopology.name in shown.collection.objects
+    np.testing.assert_allclose(retopology.matrix_world, place, atol=1e-6)
+    assert [item.name for item in bpy.data.objects] == [retopology.name]  # what was deleted before is gone for good
+
+
+def test_delete_leaves_what_lies_in_collections_below(shown):
+    below = bpy.data.collections.new("Retopology")
+    shown.pflrm_result.children.link(below)
+    own = own_mesh("Model", below)
+    bpy.ops.pflrm.result_delete()
+    assert below.name in shown.collection.children
+    assert own.name in shown.objects
+
+
+def test_made_objects_are_known_in_collections_below_and_after_loading(shown, tmp_path):
+    below = bpy.data.collections.new("Cameras")
+    shown.pflrm_result.children.link(below)
+    left = results.cameras_of(shown.pflrm_result)[1]
+    below.objects.link(left)
+    shown.pflrm_result.objects.unlink(left)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work.blend"))
+    result = bpy.context.scene.pflrm_result
+    assert [camera.name for camera in results.cameras_of(result)] == ["front", "left", "back"]
+    bpy.ops.pflrm.result_delete()
+    assert not bpy.data.objects
+
+
 def test_one_result_is_shown_alone(shown, photos, tmp_path):
     first = shown.pflrm_result
     made = scenes.apply_result(

@@ -3,10 +3,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
+from pflrm.operators import masks as operators
 from pflrm.operators.masks import words_about
 from pflrm.pflrm_blender import inspection, masks, session
 from pflrm.tests import fake_result
@@ -104,6 +106,25 @@ def test_what_was_painted_is_saved_with_the_file(listed, tmp_path):
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work.blend"))
     alpha = np.array(masks.painted(bpy.context.scene.pflrm.photos[0]).pixels[:])[3::4]
     assert (alpha > 0.5).mean() == pytest.approx(0.125)
+
+
+def test_a_mask_that_is_left_takes_its_brush_along(listed):
+    """The brush that removes from masks would erase in whatever the artist paints next."""
+    bpy.ops.pflrm.mask_edit(index=0)
+    image, other = masks.painted(listed.pflrm.photos[0]), bpy.data.images.new("Other", 4, 4)
+    area = bpy.context.window_manager.windows[0].screen.areas[0]
+    area.ui_type = "IMAGE_EDITOR"
+    area.spaces.active.image = image
+    brush = bpy.data.brushes.new("Mine", mode="TEXTURE_PAINT")  # without a window Blender activates none
+    brush.blend = "MUL"
+    tools = SimpleNamespace(image_paint=SimpleNamespace(brush=brush))
+    assert operators._set_brush(SimpleNamespace(tool_settings=tools), "REMOVE")
+    assert brush.blend == "ERASE_ALPHA"
+    assert operators._watch_brush() is not None
+    assert brush.blend == "ERASE_ALPHA"
+    area.spaces.active.image = other
+    assert operators._watch_brush() is None
+    assert brush.blend == "MUL"
 
 
 def test_discard_gives_up_the_painting_then_the_painted_mask_and_never_the_artists_own(listed, tmp_path):

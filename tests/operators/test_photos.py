@@ -3,8 +3,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import bpy
+import numpy as np
 import pytest
 from pflrm.operators.photos import add_photos, paths_in
+from pflrm.tests import fake_result
 
 
 def names(scene: bpy.types.Scene) -> list[str]:
@@ -39,6 +41,18 @@ class TestAdd:
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
         bpy.ops.pflrm.photos_add(directory=str(tmp_path), files=[{"name": "front.png"}])
         assert bpy.context.scene.pflrm.photos[0].filepath == "//front.png"
+
+    def test_too_many_are_switched_off_in_words_and_the_artists_choice_is_his_own(self, listed, tmp_path):
+        said = []
+        operator = SimpleNamespace(report=lambda _, words: said.append(words))
+        listed.pflrm.photos[0].enabled = False
+        for number in range(11):
+            fake_result.write_png(tmp_path / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
+        add_photos(operator, bpy.context, [tmp_path / f"{number}.png" for number in range(10)])
+        assert said == []
+        add_photos(operator, bpy.context, [tmp_path / "10.png"])
+        assert said == ["12 photos are the most: the others are switched off"]
+        assert [photo.name for photo in listed.pflrm.photos if not photo.enabled] == ["front", "10"]
 
 
 class TestPaste:

@@ -25,6 +25,16 @@ def test_look_through_makes_it_the_scenes_camera(shown):
         bpy.ops.pflrm.look_through(camera="right")
 
 
+def test_look_through_decides_what_is_rendered_where_markers_bind_cameras(shown):
+    bpy.ops.pflrm.look_through(camera="back")
+    shown.frame_set(shown.frame_current)  # as a render does: the frame's marker chooses the camera
+    assert shown.camera.name == "back"
+    shown.timeline_markers.clear()
+    shown.frame_set(7)
+    bpy.ops.pflrm.look_through(camera="left")
+    assert (shown.camera.name, shown.frame_current) == ("left", 7)
+
+
 def test_other_cameras_move_in_place_and_hide_the_mesh_of_the_first(extension, photos, tmp_path):
     first = np.load(fake_result.make_result(tmp_path / "first.npz", photos))["world_to_camera"]
     turned = first.copy()

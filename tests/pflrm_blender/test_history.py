@@ -44,9 +44,9 @@ def test_photos_and_options_come_back(made, photos):
 
 
 def test_they_survive_the_file(made, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
     asked = history.asked(made.pflrm_result)
     assert asked["poses_only"] is True
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work.blend"))
     assert history.asked(bpy.context.scene.pflrm_result) == asked
 

@@ -261,11 +261,48 @@ class TestPlace:
                 raise PermissionError(13, "Permission denied")
             return rename(path, target)
 
-        monkeypatch.setattr(Path, "rename", locked)
-        with pytest.raises(PflrmError, match="could not be put in its place") as caught:
-            installation.take_effect()
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(install, "_PATIENCE", 0.3)
+            meanwhile.setattr(Path, "rename", locked)
+            with pytest.raises(PflrmError, match="could not be put in its place") as caught:
+                installation.take_effect()
         assert "Close other windows" in caught.value.remedy
         assert variant_in(old) == "old"
+        for wheel in shelf.iterdir():  # nothing is installed again
+            wheel.unlink()
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+        build(offline(tmp_path, shelf))
+        assert variant_in(old) == "wheels"
+        assert neighbours(old) == ["runtime", "runtime.lock", "runtime.log"]
+
+    def test_a_file_that_is_open_for_a_moment_is_waited_for(self, tmp_path, shelf, old, monkeypatch):
+        installation = install.Installation(offline(tmp_path, shelf), "9.9.9")
+        installation.build()
+        rename, refusals = Path.rename, iter(range(3))
+
+        def scanned(path, target):
+            if next(refusals, None) is not None:
+                raise PermissionError(13, "Permission denied")
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", scanned)
+        installation.take_effect()
+        assert variant_in(old) == "wheels"
+
+    @pytest.mark.parametrize("change", ["another version", "damaged"])
+    def test_one_that_was_built_for_something_else_is_not_put_in_place(self, tmp_path, shelf, change):
+        planned = offline(tmp_path, shelf)
+        first = install.Installation(planned, "9.9.8" if change == "another version" else "9.9.9")
+        first.build()
+        first.close()
+        partial = install.beside(planned.goal, "partial")
+        if change == "damaged":
+            next(partial.rglob("torch.py")).unlink()
+            with pytest.raises(PflrmError):
+                build(planned)
+            assert not partial.exists()
+        build(planned)
+        assert json.loads((planned.goal / plan.RECORD).read_text())["extension"] == "9.9.9"
 
     def test_a_swap_that_was_broken_off_is_undone(self, old):
         old.rename(install.beside(old, "old"))

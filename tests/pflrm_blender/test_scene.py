@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import bpy
@@ -44,6 +45,26 @@ class TestCameras:
         data = scenes.load_result(result_file)
         result = scenes.apply_result(scene, data, "Robot")
         assert reprojection_error(scene, data, result) < 1e-3
+
+    def test_a_photo_that_was_replaced_is_shown_as_it_is_now(self, scene, photos, result_file):
+        scenes.apply_result(scene, scenes.load_result(result_file), "Robot")
+        shown = bpy.data.objects["front"].data.background_images[0].image
+        assert max(shown.pixels[:3]) == 0
+        fake_result.write_png(photos[0], np.full((30, 40, 3), 255, np.uint8))
+        os.utime(photos[0], (1, 1))  # a file manager keeps the time of what it copies
+        assert texture.read_photos(scenes.load_result(result_file))[0].pixels.min() == 255
+        again = scenes.apply_result(scene, scenes.load_result(result_file), "Robot")
+        image = bpy.data.objects[again.cameras[0]].data.background_images[0].image
+        assert image == shown
+        assert tuple(image.size) == (40, 30)
+        assert min(image.pixels[:3]) == 1
+
+    def test_what_the_artist_has_painted_on_a_photo_stays(self, scene, photos):
+        image = photo_images.load_upright(photos[0])
+        image.pixels[:] = [0.5] * len(image.pixels)
+        os.utime(photos[0], (1, 1))
+        photo_images.load_upright(photos[0])
+        assert image.pixels[0] == pytest.approx(0.5, abs=0.01)
 
     def test_the_root_carries_everything(self, scene, result_file):
         data = scenes.load_result(result_file)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import math
 import os
 import time
@@ -244,6 +245,53 @@ class TestWhenTheFileChangesMeanwhile:
         assert "RuntimeError" in session.state.notice.details  # for the report
         assert not bpy.data.objects
 
+    @pytest.mark.parametrize("place", [
+        "texture.read_photos", "texture.project", "history.remember", "showing.covers_of", "showing.frame",
+        "showing.select_only",
+    ])  # fmt: skip
+    def test_a_failure_on_the_way_into_the_scene_ends_the_run(self, extension, worker, photos, monkeypatch, place):
+        from pflrm import pflrm_blender
+
+        add(extension, photos)
+        bpy.ops.mesh.primitive_cube_add()
+        extension.pflrm_result = earlier = bpy.data.collections.new("Earlier")
+        extension.collection.children.link(earlier)
+        before = {kind: set(getattr(bpy.data, kind)) for kind in ("objects", "meshes", "images", "materials")}
+
+        def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("out of luck")
+
+        module, name = place.split(".")
+        monkeypatch.setattr(importlib.import_module(f"{pflrm_blender.__name__}.{module}"), name, fail)
+        session.start(extension, poses_only=False)
+        session.wait()
+        assert session.state.run is None
+        assert session.state.notice.level == "ERROR"
+        assert "out of luck" in session.state.notice.text
+        assert {kind: set(getattr(bpy.data, kind)) for kind in before} == before
+        assert extension.pflrm_result == earlier
+        assert extension.camera is None
+        assert not extension.timeline_markers
+
+    def test_it_waits_while_an_object_of_any_view_layer_is_edited(self, extension):
+        bpy.ops.mesh.primitive_cube_add()
+        window, other = bpy.context.window_manager.windows[0], bpy.data.scenes.new("Other")
+        assert session._may_receive(extension)
+        second = extension.view_layers.new("Second")
+        second.objects.active = bpy.data.objects["Cube"]
+        bpy.ops.object.mode_set(mode="EDIT")
+        window.scene = other  # the window that comes first shows something else
+        assert not session._may_receive(extension)
+        window.scene = extension
+        bpy.ops.object.mode_set(mode="OBJECT")
+        assert session._may_receive(extension)
+
+    def test_it_waits_while_blender_renders(self, extension, monkeypatch):
+        assert not session.is_rendering()
+        assert session._may_receive(extension)
+        monkeypatch.setattr(session, "is_rendering", lambda: True)
+        assert not session._may_receive(extension)
+
 
 class TestResultInFront:
     def test_its_size_and_opacity_can_be_changed_later(self, extension, result_file):
@@ -254,6 +302,18 @@ class TestResultInFront:
         extension.pflrm_photo_opacity = 0.9
         alphas = [bpy.data.objects[name].data.background_images[0].alpha for name in result.cameras]
         assert alphas == pytest.approx([0.9] * 3)
+
+    def test_its_cameras_see_it_at_every_size(self, extension, result_file):
+        result = scenes.apply_result(extension, scenes.load_result(result_file), "Robot")
+        extension.pflrm_result = bpy.data.collections[result.collection]
+        camera = bpy.data.objects[result.cameras[0]]
+        near, far = camera.data.clip_start, camera.data.clip_end
+        for size in (1000.0, 0.01, 100.0):
+            extension.pflrm_result_size = size
+            bpy.context.view_layer.update()
+            distance = (camera.matrix_world.translation - bpy.data.objects[result.mesh].matrix_world.translation).length
+            assert camera.data.clip_start < distance / 10 < distance * 10 < camera.data.clip_end
+        assert (camera.data.clip_start, camera.data.clip_end) == pytest.approx((100 * near, 100 * far))
 
     def test_a_deleted_one_is_not_shown(self, extension, result_file):
         result = scenes.apply_result(extension, scenes.load_result(result_file), "Robot")

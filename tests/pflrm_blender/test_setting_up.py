@@ -104,6 +104,20 @@ def test_a_failure_is_told_with_its_log(fake, tmp_path, monkeypatch, kind, level
     assert not (tmp_path / "runtime").exists()
 
 
+def test_what_could_not_be_put_in_place_is_kept_for_the_next_one(fake, tmp_path, monkeypatch):
+    partial = install.beside(tmp_path / "runtime", "partial")
+    partial.mkdir()
+
+    def locked(installation):
+        raise PflrmError("runtime", "It could not be put in its place.")
+
+    monkeypatch.setattr(Fake, "take_effect", locked)
+    begin(tmp_path, fake).ready.set()
+    follow()
+    assert session.state.notice.level == "ERROR"
+    assert partial.is_dir()
+
+
 def test_cancel(fake, tmp_path):
     installation = begin(tmp_path, fake)
     assert bpy.ops.pflrm.set_up_cancel() == {"FINISHED"}

@@ -3,6 +3,7 @@ and icons: a name that Blender does not have fails here and not on an artist's s
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -266,6 +267,8 @@ def test_a_result_that_waits_for_object_mode_says_so(listed, monkeypatch, result
     layout = drawn(panel.PFLRM_PT_main.draw)
     assert "go to Object Mode" in layout.words()
     assert "pflrm.cancel" in layout.record["operators"]
+    monkeypatch.setattr(session, "is_rendering", lambda: True)
+    assert "when the render has ended" in drawn(panel.PFLRM_PT_main.draw).words()
 
 
 @pytest.mark.parametrize(("kind", "report"), [("memory", True), ("input", False), ("cancelled", False)])
@@ -312,7 +315,18 @@ def test_a_result_shows_cameras_and_confidence(found, result_file):
     assert [word for word in layout.record["words"] if set(word) <= {"●", "○"} and word] == ["●●●", "●●○", "●○○"]
     assert layout.record["operators"].count("pflrm.look_through") == 3
     assert {"pflrm_photo_opacity", "pflrm_result_size"} <= set(layout.record["properties"])
-    assert {"outlines", "errors", "points"} <= set(layout.record["properties"])
+    assert {"outlines", "errors", "points"}.isdisjoint(layout.record["properties"])  # it has none of them
+
+
+def test_the_overlays_of_a_result_are_those_that_it_has(found, result_file):
+    result = scenes.apply_result(found, scenes.load_result(result_file), "Robot")
+    found.pflrm_result = bpy.data.collections[result.collection]
+    for known, shown in (("pflrm_outline", {"outlines", "errors"}), ("pflrm_points", {"outlines", "errors", "points"})):
+        bpy.data.objects[result.cameras[0]][known] = [0.0]
+        overlays = {"outlines", "errors", "points"} & set(drawn(panel.PFLRM_PT_main.draw).record["properties"])
+        assert overlays == shown
+    bpy.data.objects.remove(bpy.data.objects[result.mesh])
+    assert "errors" not in drawn(panel.PFLRM_PT_main.draw).record["properties"]
 
 
 def test_which_way_is_up_is_a_click_away(found, result_file):
@@ -377,6 +391,38 @@ def test_menus(listed):
     photo = drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=listed.pflrm.photos[1])
     assert {"pflrm.photo_reference", "pflrm.photo_move", "pflrm.photo_remove"} <= set(photo.record["operators"])
     assert "pflrm.photos_clear" in drawn(menus.PFLRM_MT_photos.draw).record["operators"]
+
+
+def test_the_menu_of_a_photo_offers_what_can_be_done(listed):
+    labels = [
+        set(drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=photo).record["labels"]) & {"Move Earlier", "Move Later"}
+        for photo in listed.pflrm.photos
+    ]
+    assert labels == [{"Move Later"}, {"Move Earlier", "Move Later"}, {"Move Earlier"}]
+    first = drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=listed.pflrm.photos[0])
+    assert "pflrm.photo_reference" not in first.record["operators"]
+
+
+@pytest.mark.parametrize(("name", "opened"), [("front.png", True), ("FRONT.JPG", True), ("front.png.desktop", False)])
+def test_nothing_but_photos_is_opened_for_a_file_of_a_stranger(listed, name, opened):
+    listed.pflrm.photos[1].filepath = f"//{name}"
+    menu = drawn(menus.PFLRM_MT_photo.draw, pflrm_photo=listed.pflrm.photos[1])
+    assert ("wm.path_open" in menu.record["operators"]) == opened
+
+
+def test_the_system_is_not_asked_for_files_at_every_redraw(listed, monkeypatch):
+    monkeypatch.setattr(inspection, "_silent_until", float("inf"))
+    asked, stat = [], os.stat
+
+    def count(path, *more, **options):
+        asked.append(path)
+        return stat(path, *more, **options)
+
+    monkeypatch.setattr(os, "stat", count)
+    for _ in range(5):
+        drawn(panel.PFLRM_PT_main.draw)
+    files = [path for path in map(str, asked) if path.endswith(".png")]
+    assert len(files) <= len(listed.pflrm.photos)
 
 
 def test_the_menu_of_everything_begins_with_what_is_needed_first(listed, monkeypatch, tmp_path):

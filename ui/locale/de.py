@@ -190,6 +190,8 @@ _SENTENCES = {
     "The result has no cameras": "Das Ergebnis hat keine Kameras",
     "The result is ready: go to Object Mode to receive it.":
         "Das Ergebnis ist fertig: Es erscheint, sobald der Objektmodus gewählt ist.",
+    "The result is ready: it comes when the render has ended.":
+        "Das Ergebnis ist fertig: Es erscheint, sobald das Rendern beendet ist.",
     "The result was discarded, because its scene was deleted.":
         "Das Ergebnis wurde verworfen, weil seine Szene gelöscht wurde.",
     "The result was discarded.": "Das Ergebnis wurde verworfen.",

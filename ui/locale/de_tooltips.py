@@ -65,8 +65,9 @@ _TOOLTIPS = {
         "Länge der längsten Seite des Objekts. Fotos allein sagen nicht, wie groß es ist",
     "Length of the object's longest side. Scales the mesh and the cameras together":
         "Länge der längsten Seite des Objekts. Skaliert Masche und Kameras zusammen",
-    "Look through the camera of a photo. It becomes the scene's camera":
-        "Durch die Kamera eines Fotos schauen. Sie wird die Kamera der Szene",
+    "Look through the camera of a photo. It becomes the scene's camera, at its marker's frame if it has one":
+        "Durch die Kamera eines Fotos schauen. Sie wird die Kamera der Szene, beim Bild ihrer Markierung, wenn es eine "
+        "gibt",
     "Look through the camera of {photo}. It becomes the scene's camera.\nConfidence in its place: {share:.0%}":
         "Durch die Kamera von {photo} schauen. Sie wird die Kamera der Szene.\nSicherheit ihres Ortes: {share:.0%}",
     "Make this photo the reference: it will show the object from the front, and its camera is sure":
