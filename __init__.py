@@ -8,9 +8,10 @@ files are the package ``pflrm``.
 def register() -> None:
     """Add the panels, operators and preferences to Blender."""
     from . import operators, ui
-    from .pflrm_blender import command, masks, properties, session
+    from .pflrm_blender import command, masks, properties, saving, session
 
     properties.register()
+    saving.register()
     masks.register()
     session.register()
     operators.register()
@@ -21,7 +22,7 @@ def register() -> None:
 def unregister() -> None:
     """Take everything away again, and stop the worker."""
     from . import operators, ui
-    from .pflrm_blender import command, inspection, masks, properties, session, setting_up
+    from .pflrm_blender import command, inspection, masks, properties, saving, session, setting_up
 
     command.unregister()
     ui.unregister()
@@ -30,4 +31,5 @@ def unregister() -> None:
     inspection.unregister()
     session.unregister()
     masks.unregister()
+    saving.unregister()
     properties.unregister()

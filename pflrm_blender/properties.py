@@ -269,19 +269,13 @@ _SCENE_PROPERTIES = {
 
 
 def register() -> None:
-    from . import saving  # which knows these properties
-
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     for name, definition in _SCENE_PROPERTIES.items():
         setattr(bpy.types.Scene, name, definition)
-    saving.register()
 
 
 def unregister() -> None:
-    from . import saving
-
-    saving.unregister()
     for name in _SCENE_PROPERTIES:
         delattr(bpy.types.Scene, name)
     for cls in reversed(_CLASSES):
