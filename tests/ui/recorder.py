@@ -1,4 +1,5 @@
-"""A layout that writes down what a panel draws, and knows Blender's operators, properties and icons."""
+"""A layout that writes down what a panel draws, and that knows Blender's operators, properties and icons: a name that
+Blender does not have fails in a test and not on an artist's screen."""
 
 from __future__ import annotations
 
