@@ -17,10 +17,8 @@ import cv2
 import numpy as np
 
 from .errors import InputError
-from .request import NARROWEST_FOV, WIDEST_FOV
+from .lenses import FULL_FRAME_WIDTH, NARROWEST_FOV, WIDEST_FOV
 
-DEFAULT_FOV = 50.0  # degrees across the longer side, for photos that do not say how they were taken
-FULL_FRAME_WIDTH = 36.0  # millimetres across the longer side of a 35 mm frame
 CANONICAL_FILL = 0.9  # share of a canonical view's half width that the object's bounding circle takes
 LEAST_UPRIGHT = 0.1  # of the vertical across the optical axis, below which its direction in the image is noise
 # Directions of the reference camera in the world: x stays right, y points down and z forward.

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .cameras import FULL_FRAME_WIDTH
 from .cutouts import Cutout, cut_out
 from .errors import InputError
 from .files import write
 from .image_files import read_image
+from .lenses import FULL_FRAME_WIDTH
 
 PREVIEW_SIZE = 256  # pixels on the longer side
 BACKGROUND_LEFT = 0.2  # how much of the background a preview keeps, over grey

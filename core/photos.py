@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .cameras import DEFAULT_FOV, Intrinsics, KnownCamera, load_known_cameras
+from .cameras import Intrinsics, KnownCamera, load_known_cameras
 from .cutouts import BACKGROUNDS, cut_out
 from .errors import InputError
 from .image_files import ImageContent, read_image, same_shape
-from .request import WIDEST_FOV
+from .lenses import DEFAULT_FOV, WIDEST_FOV
 from .views import Photo, canonical_view
 
 MOST_PHOTOS = 8  # that a run works with

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .files import MESH_SUFFIXES, write
+from .lenses import NARROWEST_FOV, WIDEST_FOV
 
 if TYPE_CHECKING:
     from .reconstruct import ModelCache, Reconstruction
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 QUALITIES = ("draft", "standard", "best")
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 CAMERAS_SUFFIX = ".json"
-NARROWEST_FOV, WIDEST_FOV = 1.0, 170.0  # degrees across the longer side of a photo; no lens is beyond
 
 Progress = Callable[[str, float], None]
 
