@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import outlines
+from . import mirrors, outlines
 from .agreement import ASIDE, CLOSER
 from .correspondences import Matches, rays
 from .outlines import Detail, Outlines
@@ -43,6 +43,7 @@ class Bundle:
 
     intrinsics: Tensor  # (V, 4) normalised
     outlines: Outlines
+    mirrored: Outlines  # of the views and their images, :mod:`.mirrors`
     verticals: Verticals
 
 
@@ -64,24 +65,29 @@ class _Residuals:
         return self.weight / (1 + self.value[0].square().sum(-1)) if self.robust else self.weight
 
 
-def prepare(views: Sequence[View]) -> Bundle:
+def prepare(views: Sequence[View], detail: Detail = DETAIL) -> Bundle:
     """Outlines at the views' own resolution."""
     intrinsics = torch.from_numpy(np.stack([view.intrinsics.normalised() for view in views])).float()
-    return Bundle(intrinsics, outlines.prepare(views, 2 * intrinsics[:, 0], DETAIL), told(views))
+    seen = outlines.prepare(views, 2 * intrinsics[:, 0], detail)
+    return Bundle(intrinsics, seen, mirrors.doubled(seen), told(views))
 
 
 @torch.no_grad()
-def adjust(bundle: Bundle, rig: Rig, matches: Matches, width: float, zooming: bool = False) -> Rig:
+def adjust(
+    bundle: Bundle, rig: Rig, matches: Matches | None, width: float = 0.0, *, miss: float = OUTLINE_WIDTH,
+    zooming: bool = False, steps: int = STEPS,
+) -> Rig:
     """Cameras that fit better than ``rig``, or as well.
 
     :param width: distance in half widths of a view by which a match may miss; more is suspected to be wrong.
+    :param miss: the same for outlines.
     :param zooming: the focal length may change.
     """
     size, damping = rig.parameters(zooming), FIRST_DAMPING
     around = torch.cat([torch.zeros(1, size), DIFFERENCE * torch.eye(size), -DIFFERENCE * torch.eye(size)])
-    for _ in range(STEPS):
-        touching = outlines.touching(bundle.outlines, *_arrays(rig.alone()))
-        parts = _residuals(bundle, rig.moved(around), matches, touching, width)
+    for _ in range(steps):
+        touching = outlines.touching(*_outlined(bundle, rig.alone()))
+        parts = _residuals(bundle, rig.moved(around), matches, touching, width, miss)
         cost = sum(part.cost()[0] for part in parts)
         curvature, slope = torch.zeros(size, size), torch.zeros(size)
         for part in parts:
@@ -93,7 +99,7 @@ def adjust(bundle: Bundle, rig: Rig, matches: Matches, width: float, zooming: bo
             step = -torch.linalg.solve(stiff, slope)
             step *= (LONGEST_STEP / step[: rig.parameters(False)].view(-1, 3).norm(dim=-1).max()).clamp(max=1)
             there = rig.moved(step)
-            if sum(part.cost()[0] for part in _residuals(bundle, there.alone(), matches, touching, width)) < cost:
+            if sum(part.cost()[0] for part in _residuals(bundle, there.alone(), matches, touching, width, miss)) < cost:
                 break
             damping *= 4
         else:
@@ -165,13 +171,15 @@ def share(matches: Matches, views: int, enough: float) -> Tensor:
     return 1 / (1 + torch.bincount(pair, minlength=1)[pair] / enough)
 
 
-def _residuals(bundle: Bundle, rigs: Rig, matches: Matches, touching: np.ndarray, width: float) -> list[_Residuals]:
+def _residuals(
+    bundle: Bundle, rigs: Rig, matches: Matches | None, touching: np.ndarray, width: float, miss: float
+) -> list[_Residuals]:
     parts = [*_habits(bundle, rigs)]
     points = touching.repeat(len(rigs.poses), 0)
-    inside = torch.from_numpy(outlines.depth_inside(bundle.outlines, *_arrays(rigs), points)).flatten(1)
-    miss = (-inside - float(outlines.SLACK)).clamp(min=0) / OUTLINE_WIDTH
-    parts.append(_Residuals(miss[..., None], torch.ones(miss.shape[1])))
-    if len(matches):
+    inside = torch.from_numpy(outlines.depth_inside(*_outlined(bundle, rigs), points)).flatten(1)
+    missed_masks = (-inside - float(outlines.SLACK)).clamp(min=0) / miss
+    parts.append(_Residuals(missed_masks[..., None], torch.ones(missed_masks.shape[1])))
+    if matches:
         missed, behind = misfit(bundle, rigs, matches, width)
         parts.append(_Residuals(missed / width, MATCH_WEIGHT * share(matches, rigs.views, ENOUGH)))
         parts.append(_Residuals(behind[..., None], torch.full((behind.shape[1],), DEPTH_WEIGHT)))
@@ -195,7 +203,8 @@ def _habits(bundle: Bundle, rigs: Rig) -> list[_Residuals]:
     return parts
 
 
-def _arrays(rigs: Rig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotations (B, V, 3, 3), translations (B, V, 3) and zooms (B,), for compiled functions."""
-    R, T = (part.contiguous().numpy() for part in (rigs.poses[..., :3, :3], rigs.poses[..., :3, 3]))
-    return R, T, rigs.zoom.contiguous().numpy()
+def _outlined(bundle: Bundle, rigs: Rig) -> tuple[Outlines, np.ndarray, np.ndarray, np.ndarray]:
+    """Outlines and the cameras (B, V, …) that see them; with their images where the object is symmetric."""
+    if rigs.plane is None:
+        return bundle.outlines, *mirrors.arrays(rigs)
+    return bundle.mirrored, *mirrors.arrays(rigs.mirrored())

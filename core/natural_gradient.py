@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import agreement, bundle
+from . import agreement, bundle, mirrors
 from .agreement import Scene, Surface
 from .bundle import Bundle
 from .correspondences import Matches
 from .information import DIFFERENCE, Terms, directions
+from .mirrors import Mirrors
 from .rigs import Rig
 
 CLOSE = 0.006  # half widths of a view by which matches may miss
@@ -41,37 +42,57 @@ class Pull:
 
 
 @dataclass(frozen=True)
+class Look:
+    """Where pixels meet the object, and where outlines touch what a mirrored object may fill."""
+
+    surface: Surface
+    touching: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Goal:
-    """What cameras should suit: the views, and matches if there are any; with a focal length that nobody told the zoom
-    may change."""
+    """What cameras should suit: the views, the plane in which the object mirrors itself if there is one, and matches if
+    there are any; with a focal length that nobody told the zoom may change."""
 
     scene: Scene
+    mirrors: Mirrors
     pull: Pull | None = None
     zooming: bool = False
 
     @torch.no_grad()
-    def look(self, rig: Rig) -> tuple[float, Surface]:
-        """The score, and where the pixels meet the object."""
+    def look(self, rig: Rig) -> tuple[float, Look]:
+        """The score, and what decides it."""
         score, surface = agreement.judge(self.scene, rig)
-        return score + self.matched(rig), surface
+        score += self.matched(rig)
+        if rig.plane is None:
+            return score, Look(surface, None)
+        points = mirrors.touching(self.mirrors.fine, rig.alone())
+        return score + mirrors.MOST + float(mirrors.terms(self.mirrors, rig, points).total()), Look(surface, points)
 
     def matched(self, rig: Rig) -> float:
         """What matches add to the score."""
         return float(self.pull.terms(rig).total()) if self.pull else 0.0
 
-    def slope_at(self, rig: Rig, surface: Surface) -> Tensor:
-        """(P,) how the score on a surface found before changes with small moves of the cameras."""
+    def slope_at(self, rig: Rig, seen: Look) -> Tensor:
+        """(P,) how the score at what was seen before changes with small moves of the cameras."""
         here = Rig(rig.poses.detach().requires_grad_(), rig.zoom.detach().requires_grad_())
-        score = agreement.score_at(self.scene, here, surface)
+        score = agreement.score_at(self.scene, here, seen.surface)
         if self.pull:
             score = score + self.pull.terms(here).total()
         slopes = torch.autograd.grad(score, (here.poses, here.zoom))
-        return rig.slope_of_move(*slopes)[: rig.parameters(self.zooming)]
+        slope = rig.slope_of_move(*slopes)[: here.parameters(self.zooming)]
+        if seen.touching is None:
+            return slope
+        return torch.cat([slope, torch.zeros(3)]) + mirrors.slope(self.mirrors, rig, seen.touching, self.zooming)
 
-    def terms_at(self, rig: Rig, surface: Surface) -> list[Terms]:
+    def terms_at(self, rig: Rig, seen: Look) -> list[Terms]:
         """What the score is the sum of, but for how usual the object's place and the lens are."""
-        terms = agreement.terms_at(self.scene, rig, surface)
-        return [*terms, self.pull.terms(rig)] if self.pull else terms
+        terms = agreement.terms_at(self.scene, rig, seen.surface)
+        if self.pull:
+            terms.append(self.pull.terms(rig))
+        if seen.touching is not None:
+            terms.append(mirrors.terms(self.mirrors, rig, seen.touching))
+        return terms
 
 
 def climb(goal: Goal, rig: Rig, *, rounds: int) -> tuple[float, Rig]:

@@ -37,11 +37,11 @@ def deepest(views, R, T, zoom, depths, finer):
     :param depths: how many places are tried along a ray, by the nearest pixels.
     :param finer: how many around the best one in each further look, between pixels; no more than before.
     """
-    sets, count, pixels = len(R), R.shape[1], views.rays.shape[1]
-    best, lines = np.empty((sets, count, pixels), np.float32), np.empty((count, 2, 3), np.float32)
+    sets, count, sources, pixels = len(R), R.shape[1], views.rays.shape[0], views.rays.shape[1]
+    best, lines = np.empty((sets, sources, pixels), np.float32), np.empty((count, 2, 3), np.float32)
     depth, seen, inside = np.empty(depths, np.float32), np.empty((3, depths), np.float32), np.empty(depths, np.float32)
     for one in range(sets):
-        for source in range(count):
+        for source in range(sources):
             middle = T[one, source, 2]
             for pixel in range(pixels):
                 trace(views, R[one], T[one], zoom[one], source, pixel, lines)
@@ -80,13 +80,14 @@ def _deepest(views, lines, source, depth, coarse, seen, inside):
 @host
 def margins(views, R, T, zoom, offsets, weight, sloping):
     """How far inside the other views' masks points at offsets (B, V, N) from the centre lie, and the slopes
-    (B, V, 3, 3) and (B, V, 3) of what they add to the score along R and T, zero unless ``sloping``."""
-    sets, count, pixels = offsets.shape
-    inside = np.empty((sets, count, pixels), np.float32)
+    (B, V, 3, 3), (B, V, 3) and (B,) of what they add to the score along R, T and zoom, zero unless ``sloping``."""
+    count, (sets, sources, pixels) = R.shape[1], offsets.shape
+    inside = np.empty(offsets.shape, np.float32)
     slope_R, slope_T = np.zeros((sets, count, 3, 3), np.float32), np.zeros((sets, count, 3), np.float32)
+    slope_zoom = np.zeros(sets, np.float32)
     lines, pulls = np.empty((count, 2, 3), np.float32), np.empty((count, 2, 3), np.float32)
     for one in range(sets):
-        for source in range(count):
+        for source in range(sources):
             for pixel in range(pixels):
                 trace(views, R[one], T[one], zoom[one], source, pixel, lines)
                 depth, least, decides, by_u, by_v = T[one, source, 2] + offsets[one, source, pixel], FAR, 0, ZERO, ZERO
@@ -102,7 +103,7 @@ def margins(views, R, T, zoom, offsets, weight, sloping):
                     pulls[:] = ZERO
                     by = weight * WIDTH / ((miss + WIDTH) * (miss + WIDTH))
                     pull(lines, pulls, decides, depth, by * by_u, by * by_v, ZERO)
-                    move_cameras(
+                    slope_zoom[one] += move_cameras(
                         views, R[one], T[one], zoom[one], source, pixel, lines, pulls, slope_R[one], slope_T[one]
                     )
-    return inside, slope_R, slope_T
+    return inside, slope_R, slope_T, slope_zoom

@@ -86,7 +86,7 @@ class OutlineObjective:
         return self.terms(sets, points)[0].total(), points
 
     def value(self, sets: CameraSets, points: np.ndarray) -> Tensor:
-        inside, *slopes = margins(
+        inside, *slopes, _ = margins(
             self.outlines.lines, *sets.arrays(), _ones(sets), points, self._weight(points), True
         )
         return self._terms(inside).total() + sets.with_slopes(slopes)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from . import mirrors
 from .cameras import Camera, pose, reference_pose
 from .checkpoint import bundled_weights, load_checkpoint
 from .colours import exposed_differently
@@ -232,8 +233,12 @@ def reconstruct(
             # Doubt counts less here: most cameras that are probably not right to 15 degrees still show the shape. With
             # the confidence itself a remote control of which all are unsure came out with a hole.
             seen = Observations.of(views, poses, np.sqrt(sure), *own_depth(prediction))
+            mirrored = None
+            if hypotheses[0].plane is not None:
+                flipped, cameras_there = mirrors.images(views, poses, hypotheses[0].plane)
+                mirrored = Observations.of(flipped, cameras_there, np.sqrt(sure), None, None)
             field = refine_field(
-                model.field(prediction), seen, quality=options.quality, seed=options.seed,
+                model.field(prediction), seen, mirrored, quality=options.quality, seed=options.seed,
                 progress=lambda share: progress("Fitting Shape", fitting + (0.9 - fitting) * share),
             )
         with stage("Extracting Surface", 0.9):

@@ -32,13 +32,17 @@ COARSE = 48  # points along an axis by which the hull's box is found
 
 
 def refine_field(
-    field: Field, seen: Observations, *, quality: str, seed: int, progress: Callable[[float], None],
+    field: Field, seen: Observations, mirrored: Observations | None = None, *,
+    quality: str, seed: int, progress: Callable[[float], None],
 ) -> Field:
-    """Carve and fit; the result answers the same questions as the network's field, at a finer resolution."""
+    """Carve and fit; the result answers the same questions as the network's field, at a finer resolution.
+
+    :param mirrored: what the photos of an object that mirrors itself show besides: its silhouettes carve too.
+    """
     effort = EFFORTS[quality]
     half_extent = max(field.half_extent, ROOM * seen.reach)
     grid = hull_grid(seen, half_extent, effort.resolution)
-    values = carve(field, seen, grid)
+    values = carve(field, seen, grid, mirrored)
     if effort.steps:
         is_open = values[0] > raw_density(torch.tensor(EMPTY))
         values = mended(fit(values, is_open, grid, seen, effort, seed, progress), values, grid)
@@ -74,12 +78,15 @@ def evidence_of(distance: Tensor, trust: Tensor) -> Tensor:
     return torch.where(inside < 0, inside * (0.25 + 0.75 * trust[:, None]), inside)
 
 
-def carve(field: Field, seen: Observations, grid: Grid) -> Tensor:
+def carve(field: Field, seen: Observations, grid: Grid, mirrored: Observations | None = None) -> Tensor:
     """The first voxel values (4, z, y, x): the network's field, emptied where a mask or a depth says empty."""
     points = grid.points()
     position, depth = project(points, seen)
     distance = distance_inside(position, seen)
     raw = evidence_of(distance, seen.trust).amin(0)
+    if mirrored is not None:
+        there = distance_inside(project(points, mirrored)[0], mirrored)
+        raw = torch.minimum(raw, evidence_of(there, mirrored.trust).amin(0))
     matter = (raw > OUTSIDE).nonzero()[:, 0]  # the rest is empty whatever anybody says
     points, position, depth, distance = points[matter], position[:, matter], depth[:, matter], distance[:, matter]
     with torch.inference_mode():

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import agreement, bundle, confidence, correspondences
+from . import agreement, bundle, confidence, correspondences, mirrors
 from .agreement import Scene
 from .bundle import Bundle
 from .cameras import half_angle_of, object_distance
 from .correspondences import Pictures
+from .mirrors import Mirrors
 from .natural_gradient import CLOSE, Goal, Pull, climb, explore
 from .rigs import Rig, rig_of
 from .search import Hypothesis
@@ -78,7 +79,8 @@ def refine_poses(
     report = progress or (lambda fraction: None)
     ground = _Ground(
         agreement.prepare(views, pixels=effort.pixels, depths=effort.depths, uneven=uneven),
-        correspondences.prepare(closeups or views), bundle.prepare(closeups or views), zooming,
+        mirrors.prepare(views), correspondences.prepare(closeups or views),
+        bundle.prepare(closeups or views), zooming,
     )
     half_angles = np.array([half_angle_of(view.intrinsics) for view in views])
     starts = [
@@ -98,7 +100,8 @@ def refine_poses(
         return sorted(better, key=worth, reverse=True)
 
     with side_by_side() as pool:
-        climbed = improved(starts[: effort.sets], partial(_climbed, ground=ground, effort=effort), 0.0, 0.4)
+        climbed = improved(starts[: effort.sets], partial(_climbed, ground=ground, effort=effort), 0.0, 0.3)
+        climbed = improved(climbed, partial(_mirrored, ground=ground), 0.3, 0.4)
         best_sets = improved(climbed[: effort.matched], partial(_matched, ground=ground), 0.4, 0.6)
         best_of = {one.index: one for one in [*starts, *climbed, *best_sets]}
         for turn, (count, leaps) in enumerate(effort.leaps):
@@ -123,12 +126,13 @@ class _Ground:
     """What cameras are held against: views, pictures with their corners, and outlines."""
 
     scene: Scene
+    mirrors: Mirrors
     pictures: Pictures
     bundle: Bundle
     zooming: bool
 
     def goal(self, pull: Pull | None = None) -> Goal:
-        return Goal(self.scene, pull, self.zooming)
+        return Goal(self.scene, self.mirrors, pull, self.zooming)
 
 
 @dataclass(frozen=True)
@@ -168,10 +172,15 @@ def _told(hypothesis: Hypothesis, found: _Found, ground: _Ground, zoom: Tensor, 
     :param half_angle: of the first view without it, in radians.
     """
     poses = found.rig.zoomed(zoom / found.rig.zoom).poses.double().numpy()
-    distance = object_distance(math.atan(math.tan(half_angle) / float(zoom)))
-    poses[:, :3, 3] *= distance / poses[0, 2, 3]
+    scale = object_distance(math.atan(math.tan(half_angle) / float(zoom))) / poses[0, 2, 3]
+    poses[:, :3, 3] *= scale
+    certain = mirrors.certain_plane(ground.mirrors, found.rig)
+    plane = None if certain is None else certain.double().numpy() * [1, 1, 1, scale]
     up = likeliest(ground.scene.verticals, found.rig.poses[:, :3, :3])
-    return replace(hypothesis, world_to_camera=poses, up=up.double().numpy(), zoom=hypothesis.zoom * float(zoom))
+    return replace(
+        hypothesis, world_to_camera=poses, up=up.double().numpy(), plane=plane,
+        zoom=hypothesis.zoom * float(zoom),
+    )
 
 
 def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:
@@ -182,6 +191,15 @@ def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:
     return replace(found, score=score, rig=rig)
 
 
+def _mirrored(found: _Found, ground: _Ground) -> _Found:
+    """The cameras to which the object's symmetry leads, if they are better."""
+    goal, rig = ground.goal(found.pull), mirrors.find(ground.mirrors, found.rig)
+    for miss in mirrors.MISSES:
+        rig = bundle.adjust(ground.bundle, rig, None, miss=miss, zooming=ground.zooming)
+    total, rig = climb(goal, rig, rounds=1)
+    return _at(found, goal, total, rig) if total > found.total() else found
+
+
 def _matched(found: _Found, ground: _Ground, widths: tuple[float, float] = MATCH_WIDTHS) -> _Found:
     """The cameras to which correspondences lead, if they are better."""
     rig, matches = found.rig, correspondences.find(ground.pictures, found.rig)
@@ -190,9 +208,9 @@ def _matched(found: _Found, ground: _Ground, widths: tuple[float, float] = MATCH
     if len(matches) == 0:
         return found
     first, second = widths
-    rig = bundle.adjust(ground.bundle, rig, matches, first, ground.zooming)
+    rig = bundle.adjust(ground.bundle, rig, matches, first, zooming=ground.zooming)
     matches = correspondences.find(ground.pictures, rig)
-    rig = bundle.adjust(ground.bundle, rig, matches, second, ground.zooming)
+    rig = bundle.adjust(ground.bundle, rig, matches, second, zooming=ground.zooming)
     goal = ground.goal(Pull(ground.bundle, matches))
     total, rig = climb(goal, rig, rounds=1)
     return _at(found, goal, total, rig) if total > found.total() else found

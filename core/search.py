@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from . import cameras, confidence, hull, outlines, pairs
+from . import bundle, cameras, confidence, hull, mirrors, outlines, pairs
 from .ascent import climb, rotation_of
+from .bundle import Bundle
 from .camera_sets import CameraSets, Objective, Sum, joined
 from .hull import HullObjective
+from .mirrors import Mirrors
 from .outlines import COARSE, FINE, Detail, OutlineObjective
+from .rigs import Rig
 from .silhouettes import Silhouettes, prepare
+from .threads import side_by_side
 
 if TYPE_CHECKING:
     from .views import View
@@ -36,6 +40,7 @@ SHAKE_TURN, SHAKE_TILT = 8.0, 3.0  # degrees; silhouettes and colours tell turns
 # Score that a mismatch of all outlines costs. From 100 to 800 it makes little difference to who wins on scans_val, but
 # a larger weight makes the way up so steep that fewer cameras find it.
 OUTLINE_WEIGHT = 100.0
+MISS, ADJUSTMENTS = 0.02, 5  # half widths by which masks may be missed while cameras are led to suit a plane; steps
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Hypothesis:
     confidence: np.ndarray  # (V,) probability that a camera is within SURE_WITHIN of the truth; 1 for the reference
     up: np.ndarray = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))  # (3,) to the sky, in the poses' world
     zoom: float = 1.0  # factor of all views' focal lengths, the same for all hypotheses
+    plane: np.ndarray | None = None  # (4,) in which the object mirrors itself, as in ``Rig``; None: in none
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,9 @@ def search_poses(
         return [Hypothesis(to_cameras(scenes[0], alone)[0], 0.0, np.ones(1), up)]
     sets, score = _starts(views, scenes[0], settings, report)
     objectives = [_objective(views, *both) for both in zip(scenes, settings.rounds, strict=True)]
-    for done, (objective, now) in enumerate(zip(objectives, settings.rounds, strict=True)):
+    symmetric = _Symmetric(mirrors.prepare(views), bundle.prepare(views, COARSE))
+    following = [now.sets for now in settings.rounds[1:]] + [settings.rounds[-1].sets]
+    for done, (objective, now, closely) in enumerate(zip(objectives, settings.rounds, following, strict=True)):
         sets = sets[pairs.distinct(sets.rotation, score, apart=now.apart, count=now.sets)]
         if done == 0:
             sets = joined([sets, from_cameras(scenes[0], candidates)])
@@ -131,6 +139,7 @@ def search_poses(
             objective, sets, steps=now.steps, rate=NATURAL_RATE if natural else RATE, renewal=now.renewal,
             natural=natural,
         )
+        sets, score = symmetric.suited(objective, sets, score, closely)
         report(0.25 + 0.7 * (done + 1) / len(objectives))
     generator = torch.Generator().manual_seed(seed)
     others = joined([_turned(sets, score), _shaken(sets, score, *settings.shaken, generator)])
@@ -138,6 +147,7 @@ def search_poses(
         others, value = climb(
             objective, others, steps=TURN_STEPS, rate=NATURAL_RATE, renewal=now.renewal, natural=True
         )
+    others, value = symmetric.suited(objective, others, value, settings.rounds[-1].sets)
     return _hypotheses(scenes[-1], joined([sets, others]), torch.cat([score, value]))
 
 
@@ -172,6 +182,46 @@ def _objective(views: Sequence[View], scene: Silhouettes, now: _Round) -> Object
     """What all photos say about sets of cameras: hull, appearance, habit, and outlines."""
     edges = outlines.prepare(views, scene.focal, now.detail)
     return Sum((HullObjective(scene, hull.Weights()), OutlineObjective(edges, OUTLINE_WEIGHT)))
+
+
+@dataclass(frozen=True)
+class _Symmetric:
+    """What the object's symmetry adds to the score of cameras."""
+
+    mirrors: Mirrors
+    bundle: Bundle
+
+    def suited(
+        self, objective: Objective, sets: CameraSets, score: torch.Tensor, closely: int
+    ) -> tuple[CameraSets, torch.Tensor]:
+        """The sets, and their scores with what symmetry adds. The best ones, ``closely`` at most, are led to where it
+        would have them, if that is better."""
+        with side_by_side() as pool:
+            rigs = list(pool.map(lambda one: mirrors.find(self.mirrors, _rig(one)), sets.split(1)))
+            score = score + self._evidence(rigs).clamp(min=0)
+            best = score.argsort(descending=True)[:closely]
+            rigs = list(pool.map(self._adjusted, [rigs[index] for index in best.tolist()]))
+        poses = torch.stack([rig.poses for rig in rigs])
+        led = CameraSets(poses[..., :3, :3], poses[..., :3, 3])
+        value = climb(objective, led, steps=0, rate=0.0)[1] + self._evidence(rigs).clamp(min=0)
+        better = value > score[best]
+        rotation, centre = sets.rotation.clone(), sets.centre.clone()
+        led = led.where(better, sets[best])
+        rotation[best], centre[best] = led.rotation, led.centre
+        return CameraSets(rotation, centre), score.index_copy(0, best, torch.where(better, value, score[best]))
+
+    def _evidence(self, rigs: Sequence[Rig]) -> torch.Tensor:
+        return torch.tensor([mirrors.evidence(self.mirrors, rig) for rig in rigs])
+
+    def _adjusted(self, rig: Rig) -> Rig:
+        return bundle.adjust(self.bundle, rig, None, miss=MISS, steps=ADJUSTMENTS)
+
+
+def _rig(sets: CameraSets) -> Rig:
+    """The only one of some sets."""
+    poses = torch.eye(4).repeat(sets.rotation.shape[1], 1, 1)
+    poses[:, :3, :3], poses[:, :3, 3] = sets.rotation[0], sets.centre[0]
+    return Rig(poses, torch.ones(()))
 
 
 def _hypotheses(scene: Silhouettes, sets: CameraSets, score: torch.Tensor) -> list[Hypothesis]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from pflrm.core import agreement, bundle, correspondences, natural_gradient
+from pflrm.core import agreement, bundle, correspondences, mirrors, natural_gradient
 from pflrm.core.information import Terms, directions
-from pflrm.core.natural_gradient import DIFFERENCE, Goal, Pull, climb, explore
+from pflrm.core.natural_gradient import DIFFERENCE, Goal, Look, Pull, climb, explore
 from pflrm.core.rigs import Rig, rig_of
 from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively, taken_for
 from scipy.spatial.transform import Rotation
@@ -24,7 +25,11 @@ def true_poses() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def goal(true_poses: np.ndarray) -> Goal:
-    return Goal(agreement.prepare([box_view(matrix, SIZE) for matrix in true_poses], pixels=96, depths=20))
+    return goal_of([box_view(matrix, SIZE) for matrix in true_poses], pixels=96, depths=20)
+
+
+def goal_of(views: list[SimpleNamespace], pixels: int, depths: int) -> Goal:
+    return Goal(agreement.prepare(views, pixels=pixels, depths=depths), mirrors.prepare(views))
 
 
 def as_rig(matrices: np.ndarray) -> Rig:
@@ -53,28 +58,28 @@ def test_stiffness_bounds_what_the_terms_tell_nothing_of() -> None:
 
 def test_the_score_is_the_sum_of_its_terms(goal: Goal, true_poses: np.ndarray) -> None:
     rig = as_rig(true_poses)
-    score, surface = goal.look(rig)
-    parts = sum(float(part.total()) for part in goal.terms_at(rig, surface))
+    score, seen = goal.look(rig)
+    parts = sum(float(part.total()) for part in goal.terms_at(rig, seen))
     unusual = agreement.HABIT * float(agreement._habit(rig))
-    assert parts - unusual == pytest.approx(float(agreement.score_at(goal.scene, rig, surface)), abs=1e-4)
+    assert parts - unusual == pytest.approx(float(agreement.score_at(goal.scene, rig, seen.surface)), abs=1e-4)
     assert parts - unusual == pytest.approx(score, abs=0.3)  # it looks at the nearest pixel, and at all depths
 
 
 @pytest.mark.parametrize("zooming", [False, True])
 def test_slopes_are_those_of_small_moves(goal: Goal, true_poses: np.ndarray, zooming: bool) -> None:
     """Against automatic differentiation through the moves themselves."""
-    goal, rig = Goal(goal.scene, zooming=zooming), as_rig(disturbed(true_poses, 5, seed=1))
-    _, surface = goal.look(rig)
+    goal, rig = replace(goal, zooming=zooming), as_rig(disturbed(true_poses, 5, seed=1))
+    _, seen = goal.look(rig)
     move = torch.zeros(rig.parameters(zooming), requires_grad=True)
-    (expected,) = torch.autograd.grad(agreement.score_at(goal.scene, rig.moved(move), surface), move)
-    torch.testing.assert_close(goal.slope_at(rig, surface), expected, rtol=1e-3, atol=1e-2)
+    (expected,) = torch.autograd.grad(agreement.score_at(goal.scene, rig.moved(move), seen.surface), move)
+    torch.testing.assert_close(goal.slope_at(rig, seen), expected, rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize("zoom", [1 / 1.3, 1.3])
 def test_a_focal_length_that_nobody_told_is_found(true_poses: np.ndarray, zoom: float) -> None:
     """The photos are taken for ones of another lens; what is usual speaks for that one."""
     views = [taken_for(box_view(matrix, SIZE), 1 / zoom) for matrix in true_poses]
-    goal = Goal(agreement.prepare(views, pixels=192, depths=28))
+    goal = goal_of(views, pixels=192, depths=28)
     start = replace(as_rig(true_poses).zoomed(torch.tensor(1 / zoom)), zoom=torch.tensor(1.0))
     assert float(climb(goal, start, rounds=1)[1].zoom) == 1  # where it is known
     _, found = climb(replace(goal, zooming=True), start, rounds=2)
@@ -85,7 +90,7 @@ def test_a_leap_without_hope_is_given_up(goal: Goal, true_poses: np.ndarray, mon
     """From far below the true cameras no short climb leads above them: it need not be walked to its end."""
     looks, look = [], Goal.look
 
-    def counted(self: Goal, rig: Rig) -> tuple[float, agreement.Surface]:
+    def counted(self: Goal, rig: Rig) -> tuple[float, Look]:
         looks.append(rig)
         return look(self, rig)
 
@@ -114,7 +119,7 @@ def test_a_climb_never_ends_below_its_start(goal: Goal, true_poses: np.ndarray, 
 def test_a_climb_finds_the_cameras_of_a_thin_object(true_poses: np.ndarray) -> None:
     """Its surface moves along with the cameras: held fast on its pixels' rays it would hold them at 5 degrees."""
     plate = [box_view(matrix, SIZE, half_sides=np.array([0.05, 0.4, 0.75])) for matrix in true_poses]
-    thin, error = Goal(agreement.prepare(plate, pixels=192, depths=28)), []
+    thin, error = goal_of(plate, pixels=192, depths=28), []
     for seed in range(3):
         _, rig = climb(thin, as_rig(disturbed(true_poses, 6, seed)), rounds=2)
         difference = rig.poses[1:, :3, :3].double().numpy() @ true_poses[1:, :3, :3].transpose(0, 2, 1)
@@ -133,17 +138,17 @@ def test_leaps_are_the_same_from_the_same_seed(goal: Goal, true_poses: np.ndarra
 def test_matches_add_to_the_score(true_poses: np.ndarray) -> None:
     views = [box_view(matrix, SIZE, lively) for matrix in true_poses]
     close = [box_view(matrix, 2 * SIZE, lively) for matrix in true_poses]
-    alone = Goal(agreement.prepare(views, pixels=96, depths=20))
+    alone = goal_of(views, pixels=96, depths=20)
     matches = correspondences.find(correspondences.prepare(close), as_rig(true_poses))
     assert len(matches) > 10
-    together = Goal(alone.scene, Pull(bundle.prepare(close), matches))
+    together = replace(alone, pull=Pull(bundle.prepare(close), matches))
     start, true = as_rig(disturbed(true_poses, 1.5, seed=2)), as_rig(true_poses)
     assert together.matched(true) > together.matched(start) + 1
     assert together.look(start)[0] == pytest.approx(alone.look(start)[0] + together.matched(start), abs=1e-4)
-    _, surface = alone.look(start)
-    *_, last = together.terms_at(start, surface)
+    _, seen = alone.look(start)
+    *_, last = together.terms_at(start, seen)
     assert float(last.total()) == pytest.approx(together.matched(start), abs=1e-4)
-    assert not torch.allclose(together.slope_at(start, surface), alone.slope_at(start, surface))
+    assert not torch.allclose(together.slope_at(start, seen), alone.slope_at(start, seen))
     score, rig = climb(together, start, rounds=1)
     assert score > together.look(start)[0]
     assert score == pytest.approx(together.look(rig)[0], abs=1e-4)

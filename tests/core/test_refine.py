@@ -129,6 +129,21 @@ def test_a_distrusted_view_carves_less() -> None:
     assert matter(0.0) > 1.5 * matter(1.0)
 
 
+def test_the_silhouettes_that_symmetry_promises_carve_too() -> None:
+    """Of what lies before and behind the ball one photo tells nothing; its image from the side does."""
+    views, poses = ball_views()
+    photo, image = (Observations.of(views[i : i + 1], poses[i : i + 1], np.ones(1), None, None) for i in (0, 1))
+    field = Field(Fog(), torch.zeros(1))
+    places = torch.tensor([[0.0, 1.4, 0.0], [0.0, -1.4, 0.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
+
+    def matter(mirrored: Observations | None) -> list[bool]:
+        found = refine_field(field, photo, mirrored, quality="draft", seed=0, progress=silence)
+        return (found.query(places)[0] > found.level).tolist()
+
+    assert matter(None) == [True, True, True, True]
+    assert matter(image) == [False, False, True, True]
+
+
 def test_what_a_photo_cuts_off_is_not_carved_away() -> None:
     """The second photo shows the upper half of the ball alone: it must not take the lower half, nor the fit."""
     views, poses = ball_views()
