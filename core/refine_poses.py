@@ -1,6 +1,7 @@
 """Refinement of the cameras: the search's best sets of cameras compete at the resolution of the views.
 
-All sets climb (:mod:`.natural_gradient`). What they imply of the surface lets correspondences be found, which lead
+All sets climb (:mod:`.natural_gradient`), and once more with the plane in which the object mirrors itself
+(:mod:`.mirrors`), if they find one. What they imply of the surface lets correspondences be found, which lead
 further (:mod:`.correspondences`, :mod:`.bundle`). Then ever fewer sets leap about, because the way uphill often ends at
 a false summit. The winner has the highest sum of both scores, the search's and the one at the resolution of the views.
 """
