@@ -233,12 +233,9 @@ def reconstruct(
             # Doubt counts less here: most cameras that are probably not right to 15 degrees still show the shape. With
             # the confidence itself a remote control of which all are unsure came out with a hole.
             seen = Observations.of(views, poses, np.sqrt(sure), *own_depth(prediction))
-            mirrored = None
-            if hypotheses[0].plane is not None:
-                flipped, cameras_there = mirrors.images(views, poses, hypotheses[0].plane)
-                mirrored = Observations.of(flipped, cameras_there, np.sqrt(sure), None, None)
             field = refine_field(
-                model.field(prediction), seen, mirrored, quality=options.quality, seed=options.seed,
+                model.field(prediction), seen, promised(views, hypotheses[0]),
+                quality=options.quality, seed=options.seed,
                 progress=lambda share: progress("Fitting Shape", fitting + (0.9 - fitting) * share),
             )
         with stage("Extracting Surface", 0.9):
@@ -255,6 +252,14 @@ def reconstruct(
         cameras, mesh, warnings_of(loaded), seconds, masks, tuple(others), symmetry(hypotheses),
         vertical(views, hypotheses[0]), points,
     )
+
+
+def promised(views: Sequence[View], best: Hypothesis) -> Observations | None:
+    """What an object that mirrors itself would show in the flipped photos; None where it does not, or not surely."""
+    if best.plane is None:
+        return None
+    flipped, poses = mirrors.images(views, best.world_to_camera, best.plane)
+    return Observations.of(flipped, poses, np.sqrt(best.confidence), None, None)
 
 
 def vertical(views: Sequence[View], best: Hypothesis) -> tuple[float, ...]:
