@@ -3,8 +3,8 @@
 Nothing needs to be learned. Level cameras are tabulated pair by pair (:mod:`.pairs`) and put together to many different
 sets, at the distances that the silhouettes' widths tell (:mod:`.extents`). Rounds of improvement follow, each with
 fewer sets and a closer look: first their outlines alone (:mod:`.outlines`), then the visual hull and the appearance of
-all views too (:mod:`.hull`). After each round counts whether the object mirrors itself (:mod:`.mirrors`). Poses from the
-network's PnP join as further candidates; all are judged alike. A focal length that nobody told is taken as it is
+all views too (:mod:`.hull`). After each round counts whether the object mirrors itself (:mod:`.mirrors`). Poses from
+the network's PnP join as further candidates; all are judged alike. A focal length that nobody told is taken as it is
 assumed: a wrong one does little harm here, and so coarse a look cannot tell (docs/findings.md).
 """
 
