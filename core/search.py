@@ -110,7 +110,7 @@ def search_poses(
     :param depth: (V, G, G) z-depth in each view's own frame, and ``depth_log_scale`` (V, G, G) the log of its Laplace
         scale: what a network knows of the views; both optional.
     :param candidates: further sets of cameras (V, 4, 4), world-to-camera in the frame of the reference view.
-    :param effort: "draft", "standard" or "best": about 1, 3 or 13 seconds on two cores for four views.
+    :param effort: "draft", "standard" or "best": for four views two slow cores take 6 seconds, 15, or far longer.
     :param progress: called with the fraction done; it may raise to stop the search.
     :returns: distinct hypotheses, best first, with the first view as the reference.
     """
