@@ -2,8 +2,8 @@
 
 Under true cameras a photo of such an object, flipped from left to right, is another photo of it: the one that the
 camera's image in the plane would have taken. So V photos are as good as 2V, and the outlines of all must agree. Wrong
-cameras seldom find a plane for which they do, whatever else they explain. An object without such a plane loses
-nothing: it is then taken for asymmetric.
+cameras seldom find a plane for which they do, whatever else they explain. Cameras that find none are not worth less for
+it; but of an object that has none, wrong ones may find one that makes them worth more.
 """
 
 from __future__ import annotations
@@ -199,7 +199,8 @@ def images(views: Sequence[View], poses: np.ndarray, plane: np.ndarray) -> tuple
     flipped = [
         replace(
             view, image=np.ascontiguousarray(view.image[:, ::-1]), unseen=np.ascontiguousarray(view.unseen[:, ::-1])
-        ) for view in views
+        )
+        for view in views
     ]
     rig = Rig(torch.from_numpy(poses), torch.ones(()), torch.from_numpy(plane))
     return flipped, rig.mirrored().poses[len(views) :].numpy()

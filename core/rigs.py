@@ -67,7 +67,7 @@ class Rig:
         image in the plane."""
         assert self.plane is not None
         normal, offset = self.plane[..., None, :3], self.plane[..., None, 3]
-        turned = (self.poses[..., :3, :3] @ normal[..., None])  # the normal as the cameras see it
+        turned = self.poses[..., :3, :3] @ normal[..., None]  # the normal as the cameras see it
         rotation = self.poses[..., :3, :3] - 2 * turned * normal[..., None, :]
         shift = self.poses[..., :3, 3] + 2 * offset[..., None] * turned[..., 0]
         upper = torch.cat([rotation, shift[..., None]], -1) * self.poses.new_tensor([[-1.0], [1.0], [1.0]])
