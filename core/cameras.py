@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from .errors import InputError
-from .lenses import FULL_FRAME_WIDTH, NARROWEST_FOV, WIDEST_FOV
+from .lenses import FULL_FRAME_WIDTH, fov_of, is_possible
 
 CANONICAL_FILL = 0.9  # share of a canonical view's half width that the object's bounding circle takes
 LEAST_UPRIGHT = 0.1  # of the vertical across the optical axis, below which its direction in the image is noise
@@ -255,5 +255,4 @@ def _is_camera(lens: Intrinsics) -> bool:
     values = (lens.fx, lens.fy, lens.cx, lens.cy)
     if not all(map(math.isfinite, values)) or min(lens.width, lens.height, lens.fx, lens.fy) <= 0:
         return False
-    fovs = [math.degrees(2 * math.atan(max(lens.width, lens.height) / 2 / focal)) for focal in (lens.fx, lens.fy)]
-    return min(fovs) >= NARROWEST_FOV and max(fovs) <= WIDEST_FOV
+    return all(is_possible(fov_of(focal, max(lens.width, lens.height))) for focal in (lens.fx, lens.fy))

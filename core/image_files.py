@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import InputError
 from .gravity import up_of
+from .lenses import fov_of, is_possible
 
 WORKING_SIZE = 1600  # pixels on the longer side that are kept
 LEAST_SIZE = 32  # pixels on the shorter side that a photo must have
@@ -203,18 +204,17 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
 def _fov_of(exif: dict) -> float | None:
     """The field of view in degrees across the longer side, by the EXIF block, or None."""
     focal_35mm = _number(exif.get(FOCAL_35MM))
-    sensor = 36.0
-    focal = focal_35mm
-    if focal is None:
+    if focal_35mm is not None:
+        fov = fov_of(focal_35mm)
+    else:
         focal = _number(exif.get(FOCAL_LENGTH))
         resolution = _number(exif.get(PLANE_X_RESOLUTION))
         pixels = max(_number(exif.get(PIXEL_WIDTH)) or 0.0, _number(exif.get(PIXEL_HEIGHT)) or 0.0)
         unit = MILLIMETRES.get(exif.get(PLANE_UNIT, 2))
         if focal is None or resolution is None or unit is None or not pixels:
             return None
-        sensor = pixels / resolution * unit
-    fov = math.degrees(2 * math.atan(sensor / (2 * focal)))
-    return fov if 1 <= fov <= 150 else None
+        fov = fov_of(focal, pixels / resolution * unit)
+    return fov if is_possible(fov) else None
 
 
 def _exposure_of(exif: dict) -> float | None:

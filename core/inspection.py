@@ -15,7 +15,7 @@ from .cutouts import Cutout, cut_out
 from .errors import InputError
 from .files import write
 from .image_files import read_image
-from .lenses import FULL_FRAME_WIDTH
+from .lenses import focal_of
 
 PREVIEW_SIZE = 256  # pixels on the longer side
 BACKGROUND_LEFT = 0.2  # how much of the background a preview keeps, over grey
@@ -47,7 +47,7 @@ def inspect_photo(path: Path, mask: Path | None, folder: Path) -> dict[str, Any]
     width, height = content.size
     return {
         "width": width, "height": height,
-        "focal_35mm": None if content.fov is None else round(_focal_35mm(content.fov), 1),
+        "focal_35mm": None if content.fov is None else round(focal_of(content.fov), 1),
         "tilt": None if content.up is None else round(_tilt(content.up), 1),
         "origin": found.origin, "share": round(found.share, 4), "touches_border": found.touches_border,
         "sure": found.sure, "cutout": str(cutout), "preview": str(preview), "problem": _problem(path, found),
@@ -60,11 +60,6 @@ def _problem(path: Path, found: Cutout) -> str:
     except InputError as error:
         return str(error)
     return ""
-
-
-def _focal_35mm(fov: float) -> float:
-    """The 35 mm equivalent focal length of a field of view in degrees across the longer side."""
-    return FULL_FRAME_WIDTH / 2 / math.tan(math.radians(fov) / 2)
 
 
 def _tilt(up: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from .cameras import Intrinsics, KnownCamera, load_known_cameras
 from .cutouts import BACKGROUNDS, cut_out
 from .errors import InputError
 from .image_files import ImageContent, read_image, same_shape
-from .lenses import DEFAULT_FOV, WIDEST_FOV
+from .lenses import DEFAULT_FOV, NARROWEST_FOV, WIDEST_FOV, fov_of, is_possible
 from .views import Photo, canonical_view
 
 MOST_PHOTOS = 8  # that a run works with
@@ -156,10 +156,11 @@ def _given_camera(focal_35mm: float | None, fov: float | None) -> float | None:
         if not (math.isfinite(focal_35mm) and focal_35mm > 0):
             raise InputError(f"A focal length of {focal_35mm} mm is not possible.",
                              "Give the 35 mm equivalent, for example 26 for a phone's main camera.")
-        fov = math.degrees(2 * math.atan(18.0 / focal_35mm))
-    if fov is not None and not 0 < fov < WIDEST_FOV:
+        fov = fov_of(focal_35mm)
+    if fov is not None and not is_possible(fov):
         raise InputError(f"A field of view of {fov:g} degrees is not possible.",
-                         f"Give an angle between 0 and {WIDEST_FOV:g} degrees; 50 is usual.")
+                         f"Give an angle between {NARROWEST_FOV:g} and {WIDEST_FOV:g} degrees; "
+                         f"{DEFAULT_FOV:g} is usual.")
     return fov
 
 

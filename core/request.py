@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .files import MESH_SUFFIXES, write
-from .lenses import NARROWEST_FOV, WIDEST_FOV
+from .lenses import NARROWEST_FOV, WIDEST_FOV, focal_of
 
 if TYPE_CHECKING:
     from .reconstruct import ModelCache, Reconstruction
@@ -185,7 +185,7 @@ _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "poses_only": _flag,
     "device": _choice(*DEVICES),
     "seed": _integer(0, 2**31 - 1),
-    "focal_35mm": _number(1.6, 2060),  # the same lenses
+    "focal_35mm": _number(focal_of(WIDEST_FOV), focal_of(NARROWEST_FOV)),
     "fov": _number(NARROWEST_FOV, WIDEST_FOV),
     "masks": _paths_or_none,
     "tilts": _tilts,
