@@ -6,7 +6,7 @@ Of the rays' samples only those near open voxels are asked.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,7 @@ class Effort:
 
 
 def fit(
-    values: Tensor, is_open: Tensor, grid: Grid, seen: Observations, effort: Effort, seed: int,
+    values: Tensor, is_open: Tensor, grid: Grid, targets: Sequence[Targets], effort: Effort, seed: int,
     progress: Callable[[float], None],
 ) -> Tensor:
     """Voxel values (4, z, y, x) after Adam; see ``GridDecoder``.
@@ -55,13 +55,13 @@ def fit(
     optimiser = torch.optim.Adam(
         [{"params": [density], "lr": DENSITY_RATE}, {"params": [colour], "lr": COLOUR_RATE}], fused=True
     )
-    targets = Targets.of(seen)
     near = (F.max_pool3d(is_open[None].float(), 3, stride=1, padding=1)[0] > 0).numpy()
     spacing = f32(2 * float(grid.half[0]) / (grid.shape[2] - 1))
     for step in range(effort.steps):
         by_density, by_colour = np.zeros(density.shape, np.float32), np.zeros(colour.shape, np.float32)
-        rays = targets.rays(grid, seen, effort.rays, generator)
-        residual(density.numpy(), colour.numpy(), near, grid.half.numpy(), rays, max(grid.shape), by_density, by_colour)
+        voxels = density.numpy(), colour.numpy(), near, grid.half.numpy()
+        for some in targets:
+            residual(*voxels, some.rays(grid, effort.rays, generator), max(grid.shape), by_density, by_colour)
         # Adam makes every voxel's step as long as its neighbour's: what few rays tell a voxel is shared first, or the
         # surface is pitted.
         density.grad = torch.from_numpy(blurred(by_density))
@@ -81,18 +81,23 @@ def fit(
 
 @dataclass(frozen=True)
 class Targets:
-    """The pixels at which rays are cast: of a slender object few of a view's pixels show anything."""
+    """What some views show, how much it counts, how much of that their colours do, and the pixels at which rays are
+    cast: of a slender object few of a view's pixels show anything."""
 
+    seen: Observations
+    weight: float
+    tinting: float
     pixels: Tensor  # (V, S²) indices of all pixels, those on the silhouette and close to it first
     count: Tensor  # (V,) of these
     share: Tensor  # (V,) of the view that they are
 
     @classmethod
-    def of(cls, seen: Observations) -> Targets:
+    def of(cls, seen: Observations, weight: float = 1.0, tinting: float = 1.0) -> Targets:
         margin = seen.mask.shape[-1] // 2
         close = (seen.distance[:, margin:-margin, margin:-margin] > -BESIDE).flatten(1)
         count = close.sum(1)
-        return cls(close.int().argsort(dim=1, descending=True, stable=True), count, count / close.shape[1])
+        pixels = close.int().argsort(dim=1, descending=True, stable=True)
+        return cls(seen, weight, tinting, pixels, count, count / close.shape[1])
 
     def random(self, rays: int, side: int, generator: torch.Generator) -> Tensor:
         """(V, rays, 2) positions in [0, 1], in views of ``side`` pixels."""
@@ -101,9 +106,10 @@ class Targets:
         within = torch.rand(*pixel.shape, 2, generator=generator)
         return (torch.stack([pixel % side, pixel // side], -1) + within) / side
 
-    def rays(self, grid: Grid, seen: Observations, count: int, generator: torch.Generator) -> Rays:
-        """Random rays, ``count`` of each view, weighted so that their sum is a mean over pixels; views that are trusted
-        less count less."""
+    def rays(self, grid: Grid, count: int, generator: torch.Generator) -> Rays:
+        """Random rays, ``count`` of each view, such that their weighted sum is ``weight`` times a mean over pixels;
+        views that are trusted less count less."""
+        seen = self.seen
         views, samples = len(seen.rgb), max(grid.shape)  # as dense as the voxels
         uv = self.random(count, seen.mask.shape[-1], generator)
         ground = torch.rand(views, count, 3, generator=generator)  # what white lacks to a random background
@@ -117,9 +123,9 @@ class Targets:
         mask = look_up(seen.mask[:, None], position)[:, 0]
         known = look_up(seen.known[:, None].float(), position)[:, 0]
         wanted = look_up(seen.rgb, position).transpose(1, 2) - (1 - mask)[..., None] * ground
-        trust = (0.2 + 0.8 * seen.trust) * self.share / (views * count)
+        trust = self.weight * (0.2 + 0.8 * seen.trust) * self.share / (views * count)
         parts = (
             origins.expand_as(directions), directions, begin, (end - begin) / samples, offset, 1 - ground, wanted, mask,
-            trust[:, None] * known,
+            trust[:, None] * known, torch.full_like(known, self.tinting),
         )
         return Rays(*(part.reshape(views * count, *part.shape[2:]).contiguous().numpy() for part in parts))

@@ -32,6 +32,7 @@ class Rays(NamedTuple):
     wanted: np.ndarray  # (M, 3) before it
     mask: np.ndarray  # (M,) opacity that is wanted
     weight: np.ndarray  # (M,) how much the ray counts
+    tinting: np.ndarray  # (M,) how much of that its colour does
 
 
 @host
@@ -74,7 +75,7 @@ def residual(density, colour, near, half, rays, samples, by_density, by_colour):
         red += through * rays.back[ray, 0] - rays.wanted[ray, 0]
         green += through * rays.back[ray, 1] - rays.wanted[ray, 1]
         blue += through * rays.back[ray, 2] - rays.wanted[ray, 2]
-        third = rays.weight[ray] / f32(3)
+        third = rays.weight[ray] * rays.tinting[ray] / f32(3)
         total += outline * short * short + third * (red * red + green * green + blue * blue)
         by_red, by_green, by_blue = TWO * third * red, TWO * third * green, TWO * third * blue
         by_opacity = TWO * outline * short - (

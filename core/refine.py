@@ -6,13 +6,13 @@ gradient steps can change locally, and held to what the photos say: silhouettes,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .fit import Effort, fit
+from .fit import Effort, Targets, fit
 from .model import Field
 from .model.nerf import SURFACE_THICKNESS
 from .observations import Observations, look_up, project
@@ -25,6 +25,9 @@ CARVE_WIDTH = 0.02  # softness of a silhouette, in units of a view's width
 # Log odds of matter inside all silhouettes, before the network's field is asked. Of 2, 4 and 6 the last gave the best
 # surfaces on six validation scans with true poses: the present weights' field knows less than the silhouettes do.
 HULL_BIAS = 6.0
+# How much a photo's image in the object's plane counts, and how much of that its colours do: light and prints seldom
+# mirror themselves, so that they decide only what no photo shows. Adam makes a step of what little they say there.
+IMAGE_WEIGHT, IMAGE_TINTING = 0.3, 0.03
 EFFORTS = {"draft": Effort(96, 0), "standard": Effort(128, 100), "best": Effort(160, 300, 360)}
 ROOM = 1.25  # half the field's box in units of the object's reach: a long object may be seen from its end first
 PIT = 0.06  # half the width of the pits that are filled after the fit
@@ -37,7 +40,8 @@ def refine_field(
 ) -> Field:
     """Carve and fit; the result answers the same questions as the network's field, at a finer resolution.
 
-    :param mirrored: what the photos of an object that mirrors itself show besides: its silhouettes carve too.
+    :param mirrored: what the photos of an object that mirrors itself show besides: it carves and is fitted too, but
+        counts less.
     """
     effort = EFFORTS[quality]
     half_extent = max(field.half_extent, ROOM * seen.reach)
@@ -45,7 +49,10 @@ def refine_field(
     values = carve(field, seen, grid, mirrored)
     if effort.steps:
         is_open = values[0] > raw_density(torch.tensor(EMPTY))
-        values = mended(fit(values, is_open, grid, seen, effort, seed, progress), values, grid)
+        targets = [Targets.of(seen)]
+        if mirrored is not None:
+            targets.append(Targets.of(mirrored, IMAGE_WEIGHT, IMAGE_TINTING))
+        values = mended(fit(values, is_open, grid, targets, effort, seed, progress), values, grid)
     progress(1.0)
     return Field(GridDecoder(grid, half_extent), values)  # type: ignore[arg-type]
 
@@ -102,7 +109,8 @@ def carve(field: Field, seen: Observations, grid: Grid, mirrored: Observations |
     values = torch.zeros(4, len(raw))
     values[0] = raw_density(torch.tensor(OUTSIDE))
     values[0, matter] = raw_density(odds.clamp(OUTSIDE, SOLID))
-    colours = seen_colours(points, position, seen, distance, colour)
+    sources = [(seen, 1.0)] if mirrored is None else [(seen, 1.0), (mirrored, IMAGE_TINTING)]
+    colours = seen_colours(points, sources, colour)
     values[1:, matter] = torch.logit(colours.clamp(0.02, 0.98)).T
     return values.view(4, *grid.shape)
 
@@ -122,13 +130,22 @@ def mended(fitted: Tensor, carved: Tensor, grid: Grid) -> Tensor:
     return torch.cat([smooth[0], fitted[1:]])
 
 
-def seen_colours(points: Tensor, position: Tensor, seen: Observations, distance: Tensor, colour: Tensor) -> Tensor:
-    """A first colour (N, 3) of each voxel: the photos', weighted towards views that look at its side of the object."""
-    sampled = look_up(seen.rgb, position).transpose(1, 2)  # (V, N, 3)
-    rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
-    centres = -(rotation.transpose(1, 2) @ translation)[..., 0]
-    facing = F.normalize(centres, dim=-1) @ F.normalize(points, dim=-1).T  # (V, N)
-    weights = torch.softmax(6 * facing, 0) * (distance > 0) * (0.1 + seen.trust[:, None])
+def seen_colours(points: Tensor, sources: Sequence[tuple[Observations, float]], colour: Tensor) -> Tensor:
+    """A first colour (N, 3) of each voxel: the photos', weighted towards views that look at its side of the object, and
+    by how much each of the sources counts."""
+    looks = [_looks(points, *one) for one in sources]
+    sampled, facing, worth = (torch.cat(parts) for parts in zip(*looks, strict=True))
+    weights = torch.softmax(6 * facing, 0) * worth
     total = weights.sum(0)[:, None]
     own = (weights[..., None] * sampled).sum(0)
     return torch.where(total > 1e-3, own / total.clamp(min=1e-3), colour)
+
+
+def _looks(points: Tensor, seen: Observations, weight: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The views' colours (V, N, 3) at points, how directly they look at that side (V, N), and what that is worth."""
+    position, _ = project(points, seen)
+    rotation, translation = seen.world_to_view[:, :3, :3], seen.world_to_view[:, :3, 3:]
+    centres = -(rotation.transpose(1, 2) @ translation)[..., 0]
+    facing = F.normalize(centres, dim=-1) @ F.normalize(points, dim=-1).T
+    worth = weight * (distance_inside(position, seen) > 0) * (0.1 + seen.trust[:, None])
+    return look_up(seen.rgb, position).transpose(1, 2), facing, worth

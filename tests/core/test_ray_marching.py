@@ -24,7 +24,7 @@ def rays() -> Rays:
     end[::10] = begin[::10]  # beside it
     parts = (
         origin, direction, begin, (end - begin) / SAMPLES, rng.random(COUNT), rng.random((COUNT, 3)),
-        rng.random((COUNT, 3)), rng.random(COUNT), rng.random(COUNT),
+        rng.random((COUNT, 3)), rng.random(COUNT), rng.random(COUNT), rng.random(COUNT),
     )
     return Rays(*(part.astype(np.float32) for part in parts))
 
@@ -39,7 +39,7 @@ def voxels(solid: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def reference(density: torch.Tensor, colour: torch.Tensor, near: np.ndarray, rays: Rays) -> torch.Tensor:
     """The residual by a few operations on whole tensors."""
-    origin, direction, begin, interval, offset, back, wanted, mask, weight = (
+    origin, direction, begin, interval, offset, back, wanted, mask, weight, tinting = (
         torch.from_numpy(part).double() for part in rays
     )
     t = begin[:, None] + interval[:, None] * (torch.arange(SAMPLES) + offset[:, None])
@@ -55,7 +55,7 @@ def reference(density: torch.Tensor, colour: torch.Tensor, near: np.ndarray, ray
     opacity = weights.sum(-1)
     shown = torch.einsum("mk,cmk->mc", weights, torch.sigmoid(sampled[1:])) + (1 - opacity)[:, None] * back
     outline = torch.where(opacity < mask, float(MISSING), 1.0) * (opacity - mask).square()
-    return (weight * asked.any(1) * ((shown - wanted).square().mean(-1) + outline)).sum()
+    return (weight * asked.any(1) * (tinting * (shown - wanted).square().mean(-1) + outline)).sum()
 
 
 @pytest.mark.parametrize(("solid", "left_out"), [(-2.0, 0.0), (3.0, 5e-4)], ids=["fog", "solid"])

@@ -235,6 +235,27 @@ def test_corners_of_the_hull_that_no_photo_shows_become_round() -> None:
     assert np.median(radii) == pytest.approx(1.0, abs=0.06)
 
 
+def test_sides_that_no_photo_shows_get_the_colours_that_symmetry_promises() -> None:
+    """Two photos of a ball that is red and blue; what else symmetry promises is green."""
+    views, poses = ball_views()
+    for view in views[2:]:
+        view.image = np.concatenate([np.broadcast_to([0.1, 0.9, 0.1], (SIZE, SIZE, 3)), view.image[..., 3:]], -1)
+    photos, images = (Observations.of(views[s], poses[s], np.ones(2), None, None) for s in (slice(2), slice(2, 4)))
+    field = Field(Fog(), torch.zeros(1))
+    sides = -poses[:, 2, :3]  # towards the cameras
+
+    def green(mirrored: Observations | None) -> np.ndarray:
+        """Of what faces each of the four sides."""
+        fitted = refine_field(field, photos, mirrored, quality="standard", seed=0, progress=silence)
+        mesh = extract_mesh(fitted, resolution=64)
+        facing = mesh.vertices @ sides.T > 0.9 * np.linalg.norm(mesh.vertices, axis=1)[:, None]
+        return np.array([mesh.colours[those, 1].mean() for those in facing.T])
+
+    assert (green(None) < 0.3).all()
+    assert (green(images)[:2] < 0.3).all()
+    assert (green(images)[2:] > 0.6).all()
+
+
 def test_the_same_seed_gives_the_same_field(seen: Observations) -> None:
     fields = [
         refine_field(Field(Fog(), torch.zeros(1)), seen, quality="draft", seed=3, progress=silence) for _ in range(2)
