@@ -235,6 +235,19 @@ def test_corners_of_the_hull_that_no_photo_shows_become_round() -> None:
     assert np.median(radii) == pytest.approx(1.0, abs=0.06)
 
 
+def test_a_rod_is_as_deep_as_the_images_of_its_photo_say() -> None:
+    """One photo shows how wide it is, the image from the side how deep; carving alone leaves it twice as deep."""
+    views, poses = ball_views()
+    for view in views[:2]:
+        view.image = view.image.copy()
+        view.image[..., 3] = 0
+        view.image[8:-8, SIZE // 2 - 2 : SIZE // 2 + 2, 3] = 1
+    photo, image = (Observations.of(views[i : i + 1], poses[i : i + 1], np.ones(1), None, None) for i in (0, 1))
+    field = refine_field(Field(Fog(), torch.zeros(1)), photo, image, quality="standard", seed=0, progress=silence)
+    width, depth, _ = np.ptp(extract_mesh(field, resolution=64).vertices, axis=0)
+    assert depth == pytest.approx(width, rel=0.2)
+
+
 def test_sides_that_no_photo_shows_get_the_colours_that_symmetry_promises() -> None:
     """Two photos of a ball that is red and blue; what else symmetry promises is green."""
     views, poses = ball_views()
