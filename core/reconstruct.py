@@ -33,6 +33,8 @@ from .search import Hypothesis, alternatives, search_poses, symmetry
 from .views import Photo, View, canonical_view, closeups, zoomed
 
 SURE = 0.5  # mean confidence from which on level photos tell where the sky is
+# Few photos suit some plane under nearly any cameras: then only upright ones are believed. Things that stand have one.
+FEW, UPRIGHT = 2, 0.5  # photos; sine of the angle between a plane and the vertical
 # Share of a run's time that has passed by then.
 REFINING_BEGINS = {"draft": 0.85, "standard": 0.41, "best": 0.34}
 FITTING_BEGINS = {"draft": 0.85, "standard": 0.8, "best": 0.8}
@@ -256,7 +258,7 @@ def reconstruct(
 
 def promised(views: Sequence[View], best: Hypothesis) -> Observations | None:
     """What an object that mirrors itself would show in the flipped photos; None where it does not, or not surely."""
-    if best.plane is None:
+    if best.plane is None or (len(views) <= FEW and abs(best.plane[:3] @ best.up) > UPRIGHT):
         return None
     flipped, poses = mirrors.images(views, best.world_to_camera, best.plane)
     return Observations.of(flipped, poses, np.sqrt(best.confidence), None, None)

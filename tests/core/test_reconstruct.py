@@ -23,6 +23,7 @@ from pflrm.core.reconstruct import (
     Options,
     Reconstruction,
     choose_device,
+    promised,
     reconstruct,
     save_result,
     vertical,
@@ -125,6 +126,17 @@ def test_cameras_that_are_unsure_tell_no_vertical(photos: list[Path]) -> None:
         np.testing.assert_array_equal(vertical(views, best), expected)
     felt = [replace(view, photo=replace(view.photo, up=np.array([0.0, -1, 0]))) for view in views]
     np.testing.assert_array_equal(vertical(felt, best), up)
+
+
+def test_of_two_photos_only_upright_planes_are_believed(photos: list[Path]) -> None:
+    views = [canonical_view(photo, 64) for photo in load_photos(photos)]
+    up, leaning = np.array([0.0, -0.6, 0.8]), np.array([0.0, 0.8, 0.6])
+    for count in (2, 3):
+        poses = np.eye(4)[None].repeat(count, 0)
+        for normal, believed in (([1.0, 0, 0], True), (0.4 * up + 0.9 * leaning, True), (up, count > 2)):
+            best = Hypothesis(poses, 0.0, np.ones(count), up, plane=np.append(normal / np.linalg.norm(normal), 0.1))
+            assert (promised(views[:count], best) is not None) == believed
+    assert promised(views, replace(best, plane=None)) is None
 
 
 def test_mesh_lies_in_the_box_with_colours(result: Reconstruction) -> None:
