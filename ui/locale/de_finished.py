@@ -22,8 +22,8 @@ _PHOTOS = {
         "Die wählen, die das Objekt von den verschiedensten Seiten zeigen.",
     "Give a mask image for it (white where the object is), or a photo whose background is transparent.":
         "Eine Maske dafür angeben (weiß, wo das Objekt ist), oder ein Foto mit transparentem Hintergrund.",
-    "Give an angle between 0 and {0} degrees; 50 is usual.":
-        "Einen Winkel zwischen 0 und {0} Grad angeben; 50 ist üblich.",
+    "Give an angle between {0} and {1} degrees; {2} is usual.":
+        "Einen Winkel zwischen {0} und {1} Grad angeben; {2} ist üblich.",
     "Give a list with an angle in degrees for each photo.":
         "Eine Liste mit einem Winkel in Grad für jedes Foto angeben.",
     "Give one for each photo, in the same order, or none.":
