@@ -133,7 +133,7 @@ def test_of_two_photos_only_upright_planes_are_believed(photos: list[Path]) -> N
     up, leaning = np.array([0.0, -0.6, 0.8]), np.array([0.0, 0.8, 0.6])
     for count in (2, 3):
         poses = np.eye(4)[None].repeat(count, 0)
-        for normal, believed in (([1.0, 0, 0], True), (0.4 * up + 0.9 * leaning, True), (up, count > 2)):
+        for normal, believed in ((np.eye(3)[0], True), (0.4 * up + 0.9 * leaning, True), (up, count > 2)):
             best = Hypothesis(poses, 0.0, np.ones(count), up, plane=np.append(normal / np.linalg.norm(normal), 0.1))
             assert (promised(views[:count], best) is not None) == believed
     assert promised(views, replace(best, plane=None)) is None
