@@ -33,7 +33,7 @@ from .search import Hypothesis, alternatives, search_poses, symmetry
 from .views import Photo, View, canonical_view, closeups, zoomed
 
 SURE = 0.5  # mean confidence from which on level photos tell where the sky is
-# Few photos suit some plane under nearly any cameras: then only upright ones are believed. Things that stand have one.
+# Few photos suit some plane under nearly any cameras: then only upright ones are believed, which are common.
 FEW, UPRIGHT = 2, 0.5  # photos; sine of the angle between a plane and the vertical
 # Share of a run's time that has passed by then.
 REFINING_BEGINS = {"draft": 0.85, "standard": 0.41, "best": 0.34}
