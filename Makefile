@@ -32,7 +32,8 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(BIN)/python tests/gui/build_blender.py > /dev/null || true
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/gui
+	$(BIN)/python -m pytest tests/gui
 
 gui-test: $(VENV)/ready
 	$(BIN)/python tests/gui/build_blender.py

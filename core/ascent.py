@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -10,25 +12,32 @@ from .information import DIFFERENCE, directions
 from .threads import side_by_side
 
 MOMENTUM, MEMORY = 0.8, 0.95  # Adam's
+AT_ONCE = 64  # sets: fewer, and Python takes longer than what it calls; more do not fit a processor's cache
 STIFFNESS = 200.0  # no radian, and no radius of the object, counts less than this in the square
 
 
 def climb(
-    objective: Objective, sets: CameraSets, *, steps: int, rate: float, renewal: int = 1, natural: bool = False,
-    chunk: int = 8,
+    objective: Objective, sets: CameraSets, *, steps: int, rate: float, renewal: int = 1, natural: bool = False
 ) -> tuple[CameraSets, Tensor]:
     """Improve B sets of cameras with Adam, written out: torch.optim takes longer to import than all this to run.
 
     :param rate: first step size in radians and in radii of the object; it falls to nearly nothing.
     :param renewal: steps between two looks at the objective; only what it looks at can be returned.
     :param natural: measure steps by what they change (:mod:`.information`); ``rate`` is in these units then.
-    :param chunk: sets at a time, so that their samples fit a processor's cache.
     :returns: the best sets met on the way and their scores (B,).
     """
+    parts = sets.split(_at_once(len(sets)))
     with side_by_side() as pool:
-        parts = list(pool.map(lambda part: _climb(objective, part, steps, rate, renewal, natural), sets.split(chunk)))
-    better, score = zip(*parts, strict=True)
+        climbed = list(pool.map(lambda part: _climb(objective, part, steps, rate, renewal, natural), parts))
+    better, score = zip(*climbed, strict=True)
     return joined(better), torch.cat(score)
+
+
+def _at_once(count: int) -> int:
+    """How many of some sets make a part, if all threads shall have as many parts of one size."""
+    threads = torch.get_num_threads()
+    turns = max(1, math.ceil(count / (threads * AT_ONCE)))
+    return max(1, math.ceil(count / (threads * turns)))
 
 
 def _climb(

@@ -32,6 +32,7 @@ SURELY = 2.0  # score from which on an object is carved by its symmetry too
 DETAILS = Detail(40, 12, (5,)), Detail(64, 12, (5,)), Detail(288, 20, (9, 5))
 NORMALS = 140  # directions of a plane that are tried
 TRIED, TRIED_AGAIN = 5, 2  # of these are looked at closely
+ALIKE = 0.95  # cosine of the angle between two directions of which only one is
 WIDE, NARROW = 0.1, 0.02  # half widths of a view: the miss that counts half where planes are compared first, and last
 MISSES = 0.04, 0.012  # half widths by which masks may be missed, before and after cameras are brought to suit a plane
 STEPS = 3  # of each of two approaches to a plane
@@ -90,37 +91,40 @@ def arrays(rigs: Rig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @torch.no_grad()
-def find(mirrors: Mirrors, rig: Rig) -> Rig:
-    """The rig with the plane in which what it sees mirrors itself best."""
+def find(mirrors: Mirrors, rigs: Rig) -> Rig:
+    """B rigs, each with the plane in which what it sees mirrors itself best."""
     normals = _half_sphere(NORMALS)
-    planes = torch.cat([normals, (normals @ _middle(mirrors, rig))[:, None]], 1)
-    fit = mismatch(mirrors.rough, _with(rig, planes), WIDE)
-    kept: list[int] = []
-    for index in fit.argsort().tolist():
-        if len(kept) < TRIED and all(abs(float(normals[index] @ normals[k])) < 0.95 for k in kept):
-            kept.append(index)
-    planes = planes[kept]
-    for width, count in ((3 * NARROW, len(kept)), (NARROW, TRIED_AGAIN)):
-        planes, cost = _approached(mirrors.middling, rig, planes, width)
-        planes = planes[cost.argsort()[:count]]
-    best = mismatch(mirrors.fine, _with(rig, planes), float(WIDTH)).argmin()
-    return Rig(rig.poses, rig.zoom, planes[best])
+    alike = normals @ normals.T > ALIKE
+    planes = torch.cat([normals.expand(len(rigs.poses), -1, -1), (_middle(mirrors, rigs) @ normals.T)[..., None]], -1)
+    fit = mismatch(mirrors.rough, _with(rigs, planes), WIDE).view(planes.shape[:2])
+    kept = []
+    for _ in range(TRIED):
+        kept.append(fit.argmin(1))
+        fit = fit.masked_fill(alike[kept[-1]], torch.inf)
+    planes = planes.take_along_dim(torch.stack(kept, 1)[..., None], 1)
+    for width, count in ((3 * NARROW, TRIED), (NARROW, TRIED_AGAIN)):
+        planes, cost = _approached(mirrors.middling, rigs, planes, width)
+        planes = planes.take_along_dim(cost.argsort(1)[:, :count, None], 1)
+    fit = mismatch(mirrors.fine, _with(rigs, planes), float(WIDTH)).view(planes.shape[:2])
+    return Rig(rigs.poses, rigs.zoom, planes.take_along_dim(fit.argmin(1)[:, None, None], 1)[:, 0])
 
 
-def _approached(seen: Outlines, rig: Rig, planes: Tensor, width: float) -> tuple[Tensor, Tensor]:
-    """Planes (K, 4) that fit better or as well, by Levenberg and Marquardt's method side by side, and what their misses
-    cost (K,)."""
+def _approached(seen: Outlines, rigs: Rig, planes: Tensor, width: float) -> tuple[Tensor, Tensor]:
+    """Planes (B, K, 4) of B rigs that fit better or as well, by Levenberg and Marquardt's method side by side, and what
+    their misses cost (B, K)."""
+    each = _with(rigs, planes)
+    planes, shape = planes.flatten(0, 1), planes.shape[:2]
 
     def misses(there: Tensor) -> Tensor:
-        """(K, J, N) of planes (K, J, 4)."""
+        """(B K, J, N) of planes (B K, J, 4)."""
         times = there.shape[1]
-        found = missed(seen, _with(rig, there.flatten(0, 1)), points.repeat(times, 0))
+        found = missed(seen, _with(each, there), points.repeat(times, 0))
         return found.unflatten(0, (-1, times)) / width
 
     damping, cost = torch.full((len(planes), 1), DAMPING), torch.empty(0)
     around = torch.cat([torch.zeros(1, 3), DIFFERENCE * torch.eye(3), -DIFFERENCE * torch.eye(3)])
     for _ in range(STEPS):
-        points = touching(seen, _with(rig, planes))
+        points = touching(seen, Rig(each.poses, each.zoom, planes))
         miss = misses(tilted(planes[:, None], around.expand(len(planes), -1, -1)))
         cost, change = torch.log1p(miss[:, 0].square()).sum(1), (miss[:, 1:4] - miss[:, 4:]) / (2 * DIFFERENCE)
         weighted = change / (1 + miss[:, :1].square())
@@ -135,24 +139,24 @@ def _approached(seen: Outlines, rig: Rig, planes: Tensor, width: float) -> tuple
         better = costs.gather(1, least) < cost[:, None]
         planes = torch.where(better, there.take_along_dim(least[..., None], 1)[:, 0], planes)
         damping = torch.where(better, dampings.gather(1, least) / 8, 64 * damping)
-    return planes, cost
+    return planes.unflatten(0, shape), cost.unflatten(0, shape)
 
 
-def _with(rig: Rig, planes: Tensor) -> Rig:
-    """The rig as often as there are planes (B, 4)."""
-    count = len(planes)
-    return Rig(rig.poses.expand(count, -1, -1, -1), rig.zoom.expand(count), planes)
+def _with(rigs: Rig, planes: Tensor) -> Rig:
+    """Each of B rigs as often as it has planes (B, K, 4)."""
+    count = planes.shape[1]
+    return Rig(rigs.poses.repeat_interleave(count, 0), rigs.zoom.repeat_interleave(count), planes.flatten(0, 1))
 
 
-def _middle(mirrors: Mirrors, rig: Rig) -> Tensor:
-    """(3,) the middle of where the views' outlines touch the object."""
+def _middle(mirrors: Mirrors, rigs: Rig) -> Tensor:
+    """(B, 3) the middle of where the views' outlines touch the object."""
     lines = mirrors.rough.lines
-    views, R, T = rig.views, rig.poses[:, :3, :3], rig.poses[:, :3, 3]
+    views, R, T = rigs.views, rigs.poses[..., :3, :3], rigs.poses[..., :3, 3]
     alone = Outlines(mirrors.rough.detail, Lines(lines.intrinsics[:views], lines.distance[:views], lines.rays))
-    depth = torch.from_numpy(outlines.touching(alone, *arrays(rig.alone()))[0]) + T[:, 2:]
-    rays = torch.from_numpy(lines.rays) / rig.zoom
-    points = torch.cat([rays, torch.ones(*rays.shape[:2], 1)], -1) * depth[..., None]
-    return torch.einsum("vji,vnj->vni", R, points - T[:, None]).mean((0, 1))
+    depth = torch.from_numpy(outlines.touching(alone, *arrays(rigs))) + T[..., 2:]
+    rays = torch.from_numpy(lines.rays) / rigs.zoom[:, None, None, None]
+    points = torch.cat([rays, torch.ones(*rays.shape[:-1], 1)], -1) * depth[..., None]
+    return torch.einsum("bvji,bvnj->bvni", R, points - T[:, :, None]).mean((1, 2))
 
 
 def _half_sphere(count: int) -> Tensor:
@@ -169,9 +173,9 @@ def terms(mirrors: Mirrors, rig: Rig, points: np.ndarray) -> Terms:
     return Terms(-miss / (miss + float(WIDTH)), WEIGHT / len(miss))
 
 
-def evidence(mirrors: Mirrors, rig: Rig) -> float:
-    """Score for the rig's plane; less than nothing where the object should rather be taken for asymmetric."""
-    return MOST + float(terms(mirrors, rig, touching(mirrors.fine, rig.alone())).total())
+def evidence(mirrors: Mirrors, rigs: Rig) -> Tensor:
+    """(B,) score for the rigs' planes; less than nothing where the object should rather be taken for asymmetric."""
+    return MOST - WEIGHT * mismatch(mirrors.fine, rigs, float(WIDTH))
 
 
 def slope(mirrors: Mirrors, rig: Rig, points: np.ndarray, zooming: bool) -> Tensor:
@@ -190,7 +194,7 @@ def slope(mirrors: Mirrors, rig: Rig, points: np.ndarray, zooming: bool) -> Tens
 def certain_plane(mirrors: Mirrors, rig: Rig) -> Tensor | None:
     """The rig's plane (4,), if what it sees mirrors itself there so well that the images of the photos may be taken for
     photos."""
-    return rig.plane if rig.plane is not None and evidence(mirrors, rig) > SURELY else None
+    return rig.plane if rig.plane is not None and float(evidence(mirrors, rig.alone())) > SURELY else None
 
 
 def images(views: Sequence[View], poses: np.ndarray, plane: np.ndarray) -> tuple[list[View], np.ndarray]:

@@ -194,7 +194,7 @@ def _climbed(found: _Found, ground: _Ground, effort: Effort) -> _Found:
 
 def _mirrored(found: _Found, ground: _Ground) -> _Found:
     """The cameras to which the object's symmetry leads, if they are better."""
-    goal, rig = ground.goal(found.pull), mirrors.find(ground.mirrors, found.rig)
+    goal, (rig,) = ground.goal(found.pull), mirrors.find(ground.mirrors, found.rig.alone()).apart()
     for miss in mirrors.MISSES:
         rig = bundle.adjust(ground.bundle, rig, None, miss=miss, zooming=ground.zooming)
     total, rig = climb(goal, rig, rounds=1)

@@ -7,6 +7,7 @@ photos hardly change.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,11 @@ class Rig:
     def alone(self) -> Rig:
         """The same as one of B = 1."""
         return Rig(self.poses[None], self.zoom[None], None if self.plane is None else self.plane[None])
+
+    def apart(self) -> list[Rig]:
+        """B rigs one by one."""
+        planes = [None] * len(self.poses) if self.plane is None else self.plane
+        return [Rig(*parts) for parts in zip(self.poses, self.zoom, planes, strict=True)]
 
     def parameters(self, zooming: bool) -> int:
         """How many numbers a move has: turns and shifts of all cameras but the first, the zoom where it may change, and
@@ -85,6 +91,15 @@ class Rig:
 def rig_of(poses: Tensor) -> Rig:
     """Cameras (V, 4, 4) of the focal lengths that the views say."""
     return Rig(poses, torch.ones((), dtype=poses.dtype))
+
+
+def together(rigs: Sequence[Rig]) -> Rig:
+    """Single rigs, all with a plane or all without one, side by side."""
+    planes = [rig.plane for rig in rigs if rig.plane is not None]
+    return Rig(
+        torch.stack([rig.poses for rig in rigs]), torch.stack([rig.zoom for rig in rigs]),
+        torch.stack(planes) if planes else None,
+    )
 
 
 def tilted(plane: Tensor, move: Tensor) -> Tensor:

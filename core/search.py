@@ -3,9 +3,9 @@
 Nothing needs to be learned. Level cameras are tabulated pair by pair (:mod:`.pairs`) and put together to many different
 sets, at the distances that the silhouettes' widths tell (:mod:`.extents`). Rounds of improvement follow, each with
 fewer sets and a closer look: first their outlines alone (:mod:`.outlines`), then the visual hull and the appearance of
-all views too (:mod:`.hull`). After each round counts whether the object mirrors itself (:mod:`.mirrors`). Poses from
-the network's PnP join as further candidates; all are judged alike. A focal length that nobody told is taken as it is
-assumed: a wrong one does little harm here, and so coarse a look cannot tell (docs/findings.md).
+all views too (:mod:`.hull`). Once few are left it counts whether the object mirrors itself (:mod:`.mirrors`). Poses
+from the network's PnP join as further candidates; all are judged alike. A focal length that nobody told is taken as it
+is assumed: a wrong one does little harm here, and so coarse a look cannot tell (docs/findings.md).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .camera_sets import CameraSets, Objective, Sum, joined
 from .hull import HullObjective
 from .mirrors import Mirrors
 from .outlines import COARSE, FINE, Detail, OutlineObjective
-from .rigs import Rig
+from .rigs import Rig, together
 from .silhouettes import Silhouettes, prepare
 from .threads import side_by_side
 
@@ -40,6 +40,7 @@ SHAKE_TURN, SHAKE_TILT = 8.0, 3.0  # degrees; silhouettes and colours tell turns
 # Score that a mismatch of all outlines costs. From 100 to 800 it makes little difference to who wins on scans_val, but
 # a larger weight makes the way up so steep that fewer cameras find it.
 OUTLINE_WEIGHT = 100.0
+PLANES_AT_ONCE = 8  # sets whose planes are sought together
 MISS, ADJUSTMENTS = 0.02, 5  # half widths by which masks may be missed while cameras are led to suit a plane; steps
 
 
@@ -66,6 +67,7 @@ class _Round:
     depths: int
     detail: Detail = FINE
     renewal: int = 1  # steps between two looks along the rays
+    planes: bool = True  # whether symmetry counts: to seek planes for hundreds of sets would take too long
 
 
 @dataclass(frozen=True)
@@ -81,18 +83,18 @@ EFFORTS = {
         300, 8, (_Round(30, 7.5, 8, 40, 16, COARSE, 2), _Round(8, 4.0, 20, 48, 24)), (1, 3),
     ),
     "standard": _Effort(
-        800, 10,
+        1600, 10,
         (
-            _Round(90, 7.5, 10, 48, 20), _Round(30, 7.5, 16, 64, 24),
-            _Round(10, 4.0, 30, 96, 32),
+            _Round(400, 7.5, 12, 24, 12, COARSE, planes=False),
+            _Round(120, 7.5, 10, 48, 20), _Round(45, 7.5, 16, 64, 24), _Round(16, 4.0, 30, 96, 32),
         ),
         (2, 4),
     ),
     "best": _Effort(
         4000, 12,
         (
-            _Round(400, 7.5, 12, 48, 20), _Round(100, 7.5, 20, 64, 24),
-            _Round(20, 4.0, 40, 160, 40),
+            _Round(1600, 7.5, 12, 24, 12, COARSE, planes=False),
+            _Round(400, 7.5, 12, 48, 20), _Round(100, 7.5, 20, 64, 24), _Round(20, 4.0, 40, 160, 40),
         ),
         (4, 12),
     ),
@@ -139,7 +141,8 @@ def search_poses(
             objective, sets, steps=now.steps, rate=NATURAL_RATE if natural else RATE, renewal=now.renewal,
             natural=natural,
         )
-        sets, score = symmetric.suited(objective, sets, score, closely)
+        if now.planes:
+            sets, score = symmetric.suited(objective, sets, score, closely)
         report(0.25 + 0.7 * (done + 1) / len(objectives))
     generator = torch.Generator().manual_seed(seed)
     others = joined([_turned(sets, score), _shaken(sets, score, *settings.shaken, generator)])
@@ -172,7 +175,7 @@ def _starts(
     edges = OutlineObjective(outlines.prepare(views, scene.focal, COARSE), OUTLINE_WEIGHT)
     sets, fit = climb(
         edges, hull.start(scene, rotation), steps=settings.first_steps, rate=RATE,
-        renewal=settings.rounds[0].renewal, chunk=64,
+        renewal=settings.rounds[0].renewal,
     )
     report(0.25)
     return sets, likely + fit
@@ -197,13 +200,14 @@ class _Symmetric:
         """The sets, and their scores with what symmetry adds. The best ones, ``closely`` at most, are led to where it
         would have them, if that is better."""
         with side_by_side() as pool:
-            rigs = list(pool.map(lambda one: mirrors.find(self.mirrors, _rig(one)), sets.split(1)))
-            score = score + self._evidence(rigs).clamp(min=0)
+            found = pool.map(lambda part: mirrors.find(self.mirrors, _rigs(part)), sets.split(PLANES_AT_ONCE))
+            rigs = [rig for part in found for rig in part.apart()]
+            score = score + self._evidence(rigs)
             best = score.argsort(descending=True)[:closely]
             rigs = list(pool.map(self._adjusted, [rigs[index] for index in best.tolist()]))
         poses = torch.stack([rig.poses for rig in rigs])
         led = CameraSets(poses[..., :3, :3], poses[..., :3, 3])
-        value = climb(objective, led, steps=0, rate=0.0)[1] + self._evidence(rigs).clamp(min=0)
+        value = climb(objective, led, steps=0, rate=0.0)[1] + self._evidence(rigs)
         better = value > score[best]
         rotation, centre = sets.rotation.clone(), sets.centre.clone()
         led = led.where(better, sets[best])
@@ -211,17 +215,17 @@ class _Symmetric:
         return CameraSets(rotation, centre), score.index_copy(0, best, torch.where(better, value, score[best]))
 
     def _evidence(self, rigs: Sequence[Rig]) -> torch.Tensor:
-        return torch.tensor([mirrors.evidence(self.mirrors, rig) for rig in rigs])
+        return mirrors.evidence(self.mirrors, together(rigs)).clamp(min=0)
 
     def _adjusted(self, rig: Rig) -> Rig:
         return bundle.adjust(self.bundle, rig, None, miss=MISS, steps=ADJUSTMENTS)
 
 
-def _rig(sets: CameraSets) -> Rig:
-    """The only one of some sets."""
-    poses = torch.eye(4).repeat(sets.rotation.shape[1], 1, 1)
-    poses[:, :3, :3], poses[:, :3, 3] = sets.rotation[0], sets.centre[0]
-    return Rig(poses, torch.ones(()))
+def _rigs(sets: CameraSets) -> Rig:
+    """The sets as rigs, side by side."""
+    poses = torch.eye(4).repeat(*sets.rotation.shape[:2], 1, 1)
+    poses[..., :3, :3], poses[..., :3, 3] = sets.rotation, sets.centre
+    return Rig(poses, torch.ones(len(sets)))
 
 
 def _hypotheses(scene: Silhouettes, sets: CameraSets, score: torch.Tensor) -> list[Hypothesis]:

@@ -8,7 +8,7 @@ import torch
 from pflrm.core import bundle, mirrors
 from pflrm.core.ascent import rotation_of
 from pflrm.core.cameras import rotation_angle
-from pflrm.core.mirrors import MOST, SURELY
+from pflrm.core.mirrors import MOST, SURELY, Mirrors
 from pflrm.core.rigs import Rig, rig_of, tilted
 from pflrm.tests.core.balls import CAMERA, LEVEL_VIEWS, MOLECULE, camera_at, look, photograph
 
@@ -33,6 +33,15 @@ def symmetric() -> np.ndarray:
 def as_rig(poses: np.ndarray, plane: np.ndarray | None = None) -> Rig:
     rig = rig_of(torch.from_numpy(poses).float())
     return rig if plane is None else Rig(rig.poses, rig.zoom, torch.from_numpy(plane).float())
+
+
+def the_plane(prepared: Mirrors, poses: np.ndarray) -> Rig:
+    (rig,) = mirrors.find(prepared, as_rig(poses).alone()).apart()
+    return rig
+
+
+def evidence(prepared: Mirrors, rig: Rig) -> float:
+    return float(mirrors.evidence(prepared, rig.alone()))
 
 
 def test_images_of_cameras_take_flipped_photos(symmetric: np.ndarray) -> None:
@@ -60,20 +69,20 @@ def project(intrinsics, pose: np.ndarray, points: np.ndarray) -> tuple[np.ndarra
 def test_the_plane_of_an_object_is_found(symmetric: np.ndarray) -> None:
     views, poses = look(symmetric, CAMERAS)
     prepared = mirrors.prepare(views)
-    found = mirrors.find(prepared, as_rig(poses))
+    found = the_plane(prepared, poses)
     assert found.plane is not None
     plane = found.plane.numpy() * np.sign(found.plane.numpy()[:3] @ NORMAL)
     assert np.degrees(np.arccos(plane[:3] @ NORMAL)) < 2
     assert plane[3] == pytest.approx(OFFSET, abs=0.02)
-    assert mirrors.evidence(prepared, found) > SURELY
+    assert evidence(prepared, found) > SURELY
     assert mirrors.certain_plane(prepared, found) is found.plane
 
 
 def test_an_object_without_a_plane_is_not_taken_for_symmetric() -> None:
     views, poses = look(MOLECULE, CAMERAS)
     prepared = mirrors.prepare(views)
-    found = mirrors.find(prepared, as_rig(poses))
-    assert mirrors.evidence(prepared, found) < 0
+    found = the_plane(prepared, poses)
+    assert evidence(prepared, found) < 0
     assert mirrors.certain_plane(prepared, found) is mirrors.certain_plane(prepared, as_rig(poses)) is None
 
 
@@ -81,11 +90,11 @@ def test_an_object_without_a_plane_is_not_taken_for_symmetric() -> None:
 def test_wrong_cameras_find_no_plane(symmetric: np.ndarray, degrees: float) -> None:
     views, poses = look(symmetric, CAMERAS)
     prepared = mirrors.prepare(views)
-    right = mirrors.evidence(prepared, mirrors.find(prepared, as_rig(poses)))
+    right = evidence(prepared, the_plane(prepared, poses))
     turns = torch.randn(3, 3, generator=torch.Generator().manual_seed(1))
     turns *= np.radians(degrees) / turns.norm(dim=1, keepdim=True)
     poses[1:, :3, :3] = rotation_of(turns).numpy() @ poses[1:, :3, :3]
-    assert mirrors.evidence(prepared, mirrors.find(prepared, as_rig(poses))) < min(right - 2, SURELY)
+    assert evidence(prepared, the_plane(prepared, poses)) < min(right - 2, SURELY)
 
 
 def test_bundle_adjustment_moves_cameras_and_plane(symmetric: np.ndarray) -> None:
@@ -97,7 +106,7 @@ def test_bundle_adjustment_moves_cameras_and_plane(symmetric: np.ndarray) -> Non
         turns = torch.randn(3, 3, generator=torch.Generator().manual_seed(seed))
         turns *= np.radians(6) / turns.norm(dim=1, keepdim=True)
         wrong[1:, :3, :3] = rotation_of(turns).numpy() @ poses[1:, :3, :3]
-        for rig in (as_rig(wrong), mirrors.find(mirrors.prepare(views), as_rig(wrong))):
+        for rig in (as_rig(wrong), the_plane(mirrors.prepare(views), wrong)):
             for miss in mirrors.MISSES:
                 rig = bundle.adjust(prepared, rig, None, miss=miss)
             errors.append(rotation_angle(rig.poses[1:, :3, :3].numpy() @ poses[1:, :3, :3].transpose(0, 2, 1)).mean())
@@ -141,4 +150,4 @@ def test_no_photo_is_needed_of_what_is_mirrored(symmetric: np.ndarray) -> None:
     assert CAMERA.width == 128  # the photos that the views are made of
     views, poses = look(symmetric, CAMERAS[:2])
     prepared = mirrors.prepare(views)
-    assert mirrors.evidence(prepared, as_rig(poses, PLANE)) > MOST - 0.1
+    assert evidence(prepared, as_rig(poses, PLANE)) > MOST - 0.1

@@ -175,8 +175,11 @@ def wide(views: list[View]) -> list[View]:
 
 def test_a_focal_length_that_is_assumed_wrongly_does_little_harm(molecule: tuple[list[View], np.ndarray]) -> None:
     views, poses = molecule
-    found = search_poses(wide(views), effort="standard")
-    assert rotation_errors(found[0].world_to_camera, in_reference_frame(poses, views[0])).max() < 15
+    true = in_reference_frame(poses, views[0])
+    to_refine = search_poses(wide(views), effort="standard")[:8]
+    errors = np.array([rotation_errors(one.world_to_camera, true) for one in to_refine])
+    assert errors[0].mean() < 15, errors
+    assert errors.max(1).min() < 10, errors
 
 
 def test_a_good_candidate_is_taken() -> None:
