@@ -67,7 +67,7 @@ class _Round:
     depths: int
     detail: Detail = FINE
     renewal: int = 1  # steps between two looks along the rays
-    planes: bool = True  # whether symmetry counts: to seek planes for hundreds of sets would take too long
+    planes: bool = True  # whether symmetry counts: to seek planes takes longer than a draft or hundreds of sets may
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,12 @@ class _Effort:
 
 EFFORTS = {
     "draft": _Effort(
-        300, 8, (_Round(30, 7.5, 8, 40, 16, COARSE, 2), _Round(8, 4.0, 20, 48, 24)), (1, 3),
+        800, 8,
+        (
+            _Round(120, 7.5, 8, 24, 12, COARSE, 2, planes=False), _Round(24, 7.5, 10, 40, 16, COARSE, 2, planes=False),
+            _Round(8, 4.0, 20, 48, 24, planes=False),
+        ),
+        (1, 3),
     ),
     "standard": _Effort(
         1600, 10,
@@ -112,7 +117,7 @@ def search_poses(
     :param depth: (V, G, G) z-depth in each view's own frame, and ``depth_log_scale`` (V, G, G) the log of its Laplace
         scale: what a network knows of the views; both optional.
     :param candidates: further sets of cameras (V, 4, 4), world-to-camera in the frame of the reference view.
-    :param effort: "draft", "standard" or "best": for four views two slow cores take 6 seconds, 15, or far longer.
+    :param effort: "draft", "standard" or "best": for four views two slow cores take 3 seconds, 20, or far longer.
     :param progress: called with the fraction done; it may raise to stop the search.
     :returns: distinct hypotheses, best first, with the first view as the reference.
     """
@@ -150,7 +155,8 @@ def search_poses(
         others, value = climb(
             objective, others, steps=TURN_STEPS, rate=NATURAL_RATE, renewal=now.renewal, natural=True
         )
-    others, value = symmetric.suited(objective, others, value, settings.rounds[-1].sets)
+    if now.planes:
+        others, value = symmetric.suited(objective, others, value, now.sets)
     return _hypotheses(scenes[-1], joined([sets, others]), torch.cat([score, value]))
 
 
