@@ -9,7 +9,7 @@ from pflrm.core import bundle, mirrors
 from pflrm.core.ascent import rotation_of
 from pflrm.core.cameras import rotation_angle
 from pflrm.core.mirrors import MOST, SURELY, Mirrors
-from pflrm.core.rigs import Rig, rig_of, tilted
+from pflrm.core.rigs import Rig, rig_of, tilted, together
 from pflrm.tests.core.balls import CAMERA, LEVEL_VIEWS, MOLECULE, camera_at, look, photograph
 
 NORMAL = np.array([0.6, 0.64, 0.48])
@@ -76,6 +76,18 @@ def test_the_plane_of_an_object_is_found(symmetric: np.ndarray) -> None:
     assert plane[3] == pytest.approx(OFFSET, abs=0.02)
     assert evidence(prepared, found) > SURELY
     assert mirrors.certain_plane(prepared, found) is found.plane
+
+
+def test_planes_sought_together_are_those_of_each(symmetric: np.ndarray) -> None:
+    views, poses = look(symmetric, CAMERAS)
+    prepared, wrong = mirrors.prepare(views), poses.copy()
+    wrong[1, :3, :3] = rotation_of(torch.tensor([0.0, 0.3, 0.1])).numpy() @ wrong[1, :3, :3]
+    both = mirrors.find(prepared, together([as_rig(poses), as_rig(wrong)]))
+    for rig, cameras in zip(both.apart(), (poses, wrong), strict=True):
+        alone = the_plane(prepared, cameras)
+        torch.testing.assert_close(rig.poses, alone.poses)
+        torch.testing.assert_close(rig.plane, alone.plane, atol=1e-3, rtol=0)
+    assert (mirrors.evidence(prepared, both).diff() < -1).all()
 
 
 def test_an_object_without_a_plane_is_not_taken_for_symmetric() -> None:
