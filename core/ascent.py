@@ -12,7 +12,7 @@ from .information import DIFFERENCE, directions
 from .threads import side_by_side
 
 MOMENTUM, MEMORY = 0.8, 0.95  # Adam's
-AT_ONCE = 64  # sets: fewer, and Python takes longer than what it calls; more do not fit a processor's cache
+AT_ONCE = 64  # sets at most; with few of them Python takes longer than what it calls
 STIFFNESS = 200.0  # no radian, and no radius of the object, counts less than this in the square
 
 

@@ -135,7 +135,9 @@ def search_poses(
         return [Hypothesis(to_cameras(scenes[0], alone)[0], 0.0, np.ones(1), up)]
     sets, score = _starts(views, scenes[0], settings, report)
     objectives = [_objective(views, *both) for both in zip(scenes, settings.rounds, strict=True)]
-    symmetric = _Symmetric(mirrors.prepare(views), bundle.prepare(views, COARSE))
+    symmetric = None
+    if settings.rounds[-1].planes:
+        symmetric = _Symmetric(mirrors.prepare(views), bundle.prepare(views, COARSE))
     following = [now.sets for now in settings.rounds[1:]] + [settings.rounds[-1].sets]
     for done, (objective, now, closely) in enumerate(zip(objectives, settings.rounds, following, strict=True)):
         sets = sets[pairs.distinct(sets.rotation, score, apart=now.apart, count=now.sets)]
@@ -146,7 +148,7 @@ def search_poses(
             objective, sets, steps=now.steps, rate=NATURAL_RATE if natural else RATE, renewal=now.renewal,
             natural=natural,
         )
-        if now.planes:
+        if symmetric and now.planes:
             sets, score = symmetric.suited(objective, sets, score, closely)
         report(0.25 + 0.7 * (done + 1) / len(objectives))
     generator = torch.Generator().manual_seed(seed)
@@ -155,7 +157,7 @@ def search_poses(
         others, value = climb(
             objective, others, steps=TURN_STEPS, rate=NATURAL_RATE, renewal=now.renewal, natural=True
         )
-    if now.planes:
+    if symmetric:
         others, value = symmetric.suited(objective, others, value, now.sets)
     return _hypotheses(scenes[-1], joined([sets, others]), torch.cat([score, value]))
 
