@@ -73,8 +73,8 @@ def judged(views, predicted, R, T, offsets):
                 for k in range(samples):
                     depth[k] = T[one, source, 2] + offsets[k]
                 inside_along(views, lines, depth, where, inside[source, pixel])
-                first = _entrance(inside[source, pixel])
-                front[source, pixel] = depth[first] if first < samples else HIDDEN
+                begin, end = _passage(inside[source, pixel])
+                front[source, pixel] = depth[begin] if begin < end else HIDDEN
             front[source, pixels] = -HIDDEN
         for source in range(count):
             for pixel in range(pixels):
@@ -88,45 +88,50 @@ def judged(views, predicted, R, T, offsets):
                 trace(views, R[one], T[one], ONE, source, pixel, lines)
                 for k in range(samples):
                     depth[k] = T[one, source, 2] + offsets[k]
-                _expect(predicted, source, pixel, own, offsets, usual)
-                _compare(views, predicted, T[one], source, pixel, lines, depth, front, where, seen, joint)
+                begin, end = _passage(own)
+                within, likely, alike = offsets[begin:end], usual[: end - begin], joint[: end - begin]
+                _expect(predicted, source, pixel, own[begin:end], within, likely)
+                _compare(views, predicted, T[one], source, pixel, lines, depth[begin:end], front, where, seen, alike)
                 total = ZERO
-                for k in range(samples):
-                    joint[k] = math.exp(joint[k] + usual[k]) if usual[k] > HALF * IMPOSSIBLE else ZERO
-                    total += joint[k]
+                for k in range(end - begin):
+                    alike[k] = math.exp(alike[k] + likely[k]) if likely[k] > HALF * IMPOSSIBLE else ZERO
+                    total += alike[k]
                 evidence[one, source] += math.log(total) / f32(pixels)
                 for place in range(SURFACES):
-                    best = greatest(joint)
-                    if joint[best] > ZERO:
-                        chosen[one, source, pixel, 1 + place] = offsets[best]
-                        chance[one, source, pixel, place] = joint[best] / total
+                    best = greatest(alike)
+                    if alike[best] > ZERO:
+                        chosen[one, source, pixel, 1 + place] = within[best]
+                        chance[one, source, pixel, place] = alike[best] / total
                         for view in range(count):
                             shown[one, source, pixel, place, view] = seen[view, best]
-                        joint[best] = ZERO
+                        alike[best] = ZERO
     return missed, evidence, chosen, chance, shown
 
 
 @device
-def _entrance(inside):
-    """The first sample (K,) in the hull, or K."""
-    first = 0
-    while first < len(inside) and inside[first] <= -SLACK:
-        first += 1
-    return first
+def _passage(inside):
+    """The first sample (K,) in the hull, and the one after the last; twice the same where none is."""
+    begin, end = 0, len(inside)
+    while begin < end and inside[begin] <= -SLACK:
+        begin += 1
+    while begin < end and inside[end - 1] <= -SLACK:
+        end -= 1
+    return begin, end
 
 
 @device
 def _expect(predicted, source, pixel, inside, offsets, usual):
-    """Fill in ``usual`` (K,), the log of how likely the surface is at a sample: it may lie anywhere behind the front.
+    """Fill in ``usual`` (K,), the log of how likely the surface is at a sample: it may lie anywhere behind the front,
+    which is the first of them.
 
     The evidence is the mean over these places, not the best of them, for a long way through a large hull always meets
     something alike.
     """
-    first, total = _entrance(inside), ZERO
+    total = ZERO
     for k in range(len(offsets)):
         usual[k] = IMPOSSIBLE
-        if k >= first and inside[k] > -SLACK:
-            behind = (offsets[k] - offsets[first]) / FRONT_WIDTH
+        if inside[k] > -SLACK:
+            behind = (offsets[k] - offsets[0]) / FRONT_WIDTH
             usual[k] = -HALF * behind * behind
             if predicted.maps.shape[1]:
                 off = abs(offsets[k] - predicted.own[source, pixel, 0]) / predicted.own[source, pixel, 1]

@@ -94,7 +94,8 @@ def seen_along(lines, view, depth, seen):
 @device
 def cell_of(position, size):
     """Index of the cell of ``size`` along [-1, 1] that is nearest to a position."""
-    return int(min(max((position + ONE) * HALF * f32(size), ZERO), f32(size - 1)))
+    # Of 64 bits it could not be computed for several positions at once; without a sign nothing counts from the end.
+    return np.uint32(np.int32(min(max((position + ONE) * HALF * f32(size), ZERO), f32(size - 1))))
 
 
 @device

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from . import extents
 from .hull import angles, level_rotation, relative_rotations, unequal
-from .silhouettes import OUTLIERS, SIZE, Silhouettes
+from .pair_rays import Pair, agreement
+from .silhouettes import OUTLIERS, Silhouettes
 from .threads import side_by_side
 from .verticals import unusual_elevation
 
@@ -23,13 +25,6 @@ ELEVATIONS = 10
 ELEVATION_RANGE = (-25.0, 74.0)  # degrees
 AZIMUTHS = 36
 DEPTHS = 8
-SURFACE_DEPTH = -0.39  # where a surface lies before the centre, in radii: mean and deviation over objects
-SURFACE_WIDTH = 0.35
-COVER_SLACK = 0.05  # wide, because the centres are not yet aligned and the table's steps are wide
-COVER_WIDTH = 0.12
-COVER_WEIGHT = 10.0
-EVIDENCE_WEIGHT = 4.0
-INSIDE_SLACK = 0.16  # how far outside a mask a surface point still counts a little
 USUAL_SEPARATION = 40.0  # degrees between the axes of two photos
 BEAM = 6000  # sets of cameras kept while views are added
 CELL_ELEVATIONS, CELL_AZIMUTHS = 4, 3  # table steps in a cell
@@ -84,53 +79,28 @@ def score_pair(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor) -> t
     return there + back - near - unlike
 
 
-def _one_way(
-    scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, distance: torch.Tensor, chunk: int = 96
-) -> torch.Tensor:
+def _one_way(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, distance: torch.Tensor) -> torch.Tensor:
     """(P,) how well rays of view a agree with view b, at distances (P, 2)."""
-    steps = ((torch.arange(DEPTHS) + 0.5) / DEPTHS * 2 - 1)
+    steps = (np.arange(DEPTHS, dtype=np.float32) + 0.5) / DEPTHS * 2 - 1
     radius = distance * scene.half_angle[[a, b]].sin()
-    maps = _match_maps(scene, a, b)  # (N, 2, S, S)
-    scores = []
-    for part, apart, size in zip(rotations.split(chunk), distance.split(chunk), radius.split(chunk), strict=True):
-        turned = scene.rays[a] @ part.transpose(-1, -2)  # (P, N, 3)
-        x, y, z = turned.permute(2, 1, 0)[..., None].unbind(0)  # (N, P, 1)
-        depth = apart[:, :1] + steps  # (P, K)
-        if scene.pixel_surface is None:
-            usual = torch.exp(-0.5 * ((steps - SURFACE_DEPTH * size[:, :1]) / SURFACE_WIDTH) ** 2)
-        else:
-            expected, error = (own[:, None] * size[:, 0] for own in scene.pixel_surface[a].unbind(-1))  # (N, P)
-            usual = torch.exp(-(steps - expected[..., None]).abs() / error[..., None])  # (N, P, K)
-        usual = usual / usual.sum(-1, keepdim=True)
-        shift = -part[:, :, 2] * apart[:, :1]  # (P, 3)
-        z = (z * depth + (shift[:, 2:] + apart[:, 1:])).clamp(min=0.2)  # (N, P, K)
-        scale = 0.5 * scene.focal[b] / z  # the maps cover [-2, 2]
-        positions = torch.stack([(x * depth + shift[:, 0, None]) * scale, (y * depth + shift[:, 1, None]) * scale], -1)
-        found = F.grid_sample(maps, positions, mode="nearest", align_corners=False, padding_mode="border")
-        likeness, edge = found.unbind(1)
-        edge = edge * z / scene.focal[b]
-        excess = ((-edge.amax(-1) - COVER_SLACK) / COVER_WIDTH).clamp(min=0)
-        uncovered = (excess / (1 + excess)).mean(0)
-        inside = ((edge + INSIDE_SLACK) / INSIDE_SLACK).clamp(0, 1) * usual
-        before = (z - apart[:, 1:] - SURFACE_DEPTH * size[:, 1:]) / (2.5 * SURFACE_WIDTH)
-        seen = inside * (1 - before.square()).clamp(min=0) / (inside.sum(-1, keepdim=True) + 1e-4)
-        evidence = torch.log1p((seen * likeness).sum(-1)).mean(0)
-        scores.append(EVIDENCE_WEIGHT * evidence - COVER_WEIGHT * uncovered)
-    return torch.cat(scores)
+    given = (rotations.contiguous().numpy(), distance.contiguous().numpy(), radius.numpy(), steps)
+    return torch.from_numpy(agreement(_pair(scene, a, b), *given))
 
 
-def _match_maps(scene: Silhouettes, a: int, b: int) -> torch.Tensor:
-    """(N, 2, S, S) for each pixel of a: how much more it is like each place of b than like any place (less 1), and b's
-    signed distance. They cover [-2, 2]."""
+def _pair(scene: Silhouettes, a: int, b: int) -> Pair:
+    """Pixels of view a, as they look for themselves in view b."""
     small = F.avg_pool2d(scene.appearance[b, None], 2)[0]  # (D, S/2, S/2)
-    likeness = torch.exp(-torch.cdist(scene.pixel_appearance[a], small.flatten(1).T) - scene.commonness[a, :, None])
-    likeness = (1 - OUTLIERS) * likeness + OUTLIERS
-    half = SIZE // 2
-    quarter = half // 2
-    maps = torch.zeros(len(likeness), 2, SIZE, SIZE)
-    maps[:, 0, quarter:-quarter, quarter:-quarter] = (likeness - 1).view(-1, half, half)
-    maps[:, 1] = F.avg_pool2d(scene.signed_distance[b, None], 2)[0, 0]
-    return maps
+    unlike = torch.cdist(
+        scene.pixel_appearance[a], small.flatten(1).T, compute_mode="donot_use_mm_for_euclid_dist"  # exact near zero
+    )
+    likeness = (1 - OUTLIERS) * (torch.exp(-unlike - scene.commonness[a, :, None]) - 1)
+    return Pair(
+        rays=scene.rays[a].numpy(),
+        surface=np.zeros((0, 2), np.float32) if scene.pixel_surface is None else scene.pixel_surface[a].numpy(),
+        likeness=likeness.view(-1, *small.shape[1:]).numpy(),
+        distance=F.avg_pool2d(scene.signed_distance[b, None], 2)[0, 0].numpy(),
+        focal=np.float32(scene.focal[b]),
+    )
 
 
 def assemble(table: PairTable, views: int, *, count: int) -> tuple[torch.Tensor, torch.Tensor]:
