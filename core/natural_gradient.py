@@ -143,6 +143,5 @@ def _measured(goal: Goal, rig: Rig) -> Tensor:
     """(P, P) directions of the cameras' parameters."""
     _, surface = goal.look(rig)
     shifts = DIFFERENCE * torch.eye(rig.parameters(goal.zooming))
-    return directions(
-        goal.terms_at(rig, surface), [goal.terms_at(rig.moved(shift), surface) for shift in shifts], STIFFNESS
-    )
+    around = rig.moved(shifts).apart()
+    return directions(goal.terms_at(rig, surface), [goal.terms_at(one, surface) for one in around], STIFFNESS)

@@ -218,15 +218,16 @@ def test_the_modes_of_symmetric_objects_are_found_and_named(
 ) -> None:
     """Beside the true cameras, which join as a candidate, and by two of five sets of photos: with which modes one
     search ends may hang on a rounding."""
-    named = 0
-    for side in (0, 40, 60, 80, 100):
+    named, sides_left = 0, [0, 40, 60, 80, 100]
+    while named < 2 and sides_left:
+        side = sides_left.pop(0)
         views, true = look(balls, [camera_at(tilt, turn + side, roll) for tilt, turn, roll in LEVEL_VIEWS])
         hypotheses = search_poses(views, candidates=[in_reference_frame(true, views[0])])
         best, *others = alternatives(hypotheses)
         away = np.array([rotation_errors(other.world_to_camera, best.world_to_camera) for other in others])
         found = all(np.abs(away - turn).min(initial=180) < TURN_SLACK for turn in turns)
         named += found and sides in symmetry(hypotheses)
-    assert named >= 2
+    assert named == 2
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
