@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from .errors import InputError
+from .found_masks import find_object
 from .image_files import UPRIGHT, ImageContent, read_image, same_shape
-from .masks import remove_background, without_specks
+from .masks import without_specks
 
 LEAST_CUT = 0.3  # of the object's extent along an edge of the photo; a shorter cut takes nearly nothing away
 LEAST_OBJECT, LARGEST_OBJECT = 0.001, 0.95  # share of the photo that an object may take
@@ -75,7 +76,7 @@ def cut_out(path: Path, content: ImageContent, mask: Path | None, background: st
         return Cutout(without_specks(own), "alpha", True, remedy)
     if background == "alpha":
         raise InputError(f"The background of {path} is not transparent.", MASK_REMEDY)
-    alpha, sure = remove_background(content.rgba[..., :3])
+    alpha, sure = find_object(content.rgba[..., :3])
     return Cutout(np.minimum(alpha, own), "automatic", sure, MASK_REMEDY)
 
 

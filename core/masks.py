@@ -137,7 +137,7 @@ def _guided_filter(guide: np.ndarray, mask: np.ndarray, radius: int, noise: floa
 # --- a larger one of the user's -------------------------------------------------------------------------------
 
 
-def _installed_model() -> str | None:
+def installed_model() -> str | None:
     """A model of rembg whose weights are on this machine, so that nothing has to be fetched."""
     if importlib.util.find_spec("rembg") is None:
         return None
@@ -148,7 +148,7 @@ def _installed_model() -> str | None:
 
 def _larger_network(rgb: np.ndarray) -> np.ndarray | None:
     """Alpha (H, W) by rembg, or None where it or its weights are not installed or do not work."""
-    model = _installed_model()
+    model = installed_model()
     if model is None:
         return None
     # A checksum that does not fit would make rembg fetch the weights again.

@@ -34,6 +34,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os._exit(config.stash.get(EXIT_STATUS, 1))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_masks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that earlier tests have found in photos, nor the user's runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PFLRM_MASKS", str(tmp_path_factory.mktemp("masks")))
+        yield
+
+
 @pytest.fixture
 def scene() -> bpy.types.Scene:
     """The scene of an empty file with Blender's factory settings."""

@@ -44,7 +44,7 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
 
 @pytest.fixture(autouse=True)
 def _no_larger_network(monkeypatch):
-    monkeypatch.setattr(masks, "_installed_model", lambda: None)
+    monkeypatch.setattr(masks, "installed_model", lambda: None)
 
 
 @pytest.mark.parametrize("kind", ["plain", "horizon", "patterned"])
