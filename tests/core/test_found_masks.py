@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from pflrm.core import found_masks, masks
 from pflrm.core.found_masks import KEPT, find_object
+from pflrm.core.inspection import inspect_photo
+from pflrm.core.photos import load_photo
 
 
 @pytest.fixture
@@ -46,6 +48,15 @@ def test_a_photo_is_looked_at_once(folder: Path, looks: list[np.ndarray], green:
     np.testing.assert_allclose(alpha, seen[..., 0], atol=0.5 / 255 + 1e-6)
     assert alpha.dtype == np.float32
     assert sure is still_sure is bool(green)
+
+
+def test_a_run_takes_what_the_panel_has_found(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(__file__).parents[2] / "demo" / "photos" / "robot_front.jpg"
+    told = inspect_photo(path, None, tmp_path)
+    monkeypatch.setattr(masks, "remove_background", lambda rgb: pytest.fail("it looks again"))
+    seen = load_photo(path)
+    assert (seen.rgba[..., 3] > 0.5).mean() == pytest.approx(told["share"], abs=1e-4)
+    assert told["share"] > 0.01
 
 
 def test_another_photo_is_another(folder: Path, looks: list[np.ndarray]) -> None:
