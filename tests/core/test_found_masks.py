@@ -89,6 +89,15 @@ def test_what_is_damaged_is_found_anew(folder: Path, looks: list[np.ndarray], da
     assert len(looks) == 2
 
 
+def test_so_is_what_a_disk_has_changed(folder: Path, looks: list[np.ndarray]) -> None:
+    alpha, _ = find_object(photo(0))
+    (kept,) = folder.iterdir()
+    whole = kept.read_bytes()
+    for place in range(0, len(whole), 40):
+        kept.write_bytes(whole[:place] + bytes(255 - byte for byte in whole[place : place + 8]) + whole[place + 8 :])
+        np.testing.assert_array_equal(find_object(photo(0))[0], alpha)
+
+
 def test_where_nothing_can_be_kept_it_is_found_each_time(
     tmp_path: Path, looks: list[np.ndarray], folder: Path
 ) -> None:
