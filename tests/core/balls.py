@@ -66,3 +66,12 @@ def look(balls: np.ndarray, cameras: list[np.ndarray]) -> tuple[list[View], np.n
         pose(view.photo_from_view.T, np.zeros(3)) @ camera for view, camera in zip(views, cameras, strict=True)
     ]
     return views, np.stack(turned)
+
+
+def random_depth(views: int) -> dict[str, np.ndarray]:
+    """What a network might tell of as many views, as ``silhouettes.prepare`` takes it."""
+    rng = np.random.default_rng(0)
+    return {
+        "depth": (3 + rng.normal(scale=0.3, size=(views, 16, 16))).astype(np.float32),
+        "depth_log_scale": rng.uniform(-2.5, -0.5, size=(views, 16, 16)).astype(np.float32),
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from pflrm.core import hull, outlines
@@ -12,7 +11,7 @@ from pflrm.core.outlines import FINE, SLACK, WIDTH, OutlineObjective
 from pflrm.core.search import from_cameras
 from pflrm.core.silhouettes import Silhouettes, prepare
 from pflrm.core.views import View
-from pflrm.tests.core.balls import LEVEL_VIEWS, MOLECULE, camera_at, look
+from pflrm.tests.core.balls import LEVEL_VIEWS, MOLECULE, camera_at, look, random_depth
 from pflrm.tests.core.hull_reference import Reference, margin
 from pflrm.tests.core.test_search import in_reference_frame
 
@@ -23,13 +22,7 @@ Scene = tuple[list[View], Silhouettes, CameraSets]
 def scene(request: pytest.FixtureRequest) -> Scene:
     """Views, and six sets of cameras, the first of which are true."""
     views, poses = look(MOLECULE, [camera_at(*angles) for angles in LEVEL_VIEWS])
-    told = {}
-    if request.param == "with depth":
-        rng = np.random.default_rng(0)
-        told = {
-            "depth": (3 + rng.normal(scale=0.3, size=(len(views), 16, 16))).astype(np.float32),
-            "depth_log_scale": rng.uniform(-2.5, -0.5, size=(len(views), 16, 16)).astype(np.float32),
-        }
+    told = random_depth(len(views)) if request.param == "with depth" else {}
     found = prepare(views, 48, depths=24, **told)
     true = from_cameras(found, [in_reference_frame(poses, views[0])] * 6)
     generator = torch.Generator().manual_seed(1)

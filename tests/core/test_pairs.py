@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from pflrm.core import extents, pairs
 from pflrm.core.ascent import rotation_of
 from pflrm.core.silhouettes import OUTLIERS, Silhouettes, prepare
-from pflrm.tests.core.balls import LEVEL_VIEWS, MOLECULE, camera_at, look
+from pflrm.tests.core.balls import LEVEL_VIEWS, MOLECULE, camera_at, look, random_depth
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,13 +17,7 @@ SURFACE_DEPTH, SURFACE_WIDTH, INSIDE_SLACK, COVER_SLACK, COVER_WIDTH = -0.39, 0.
 @pytest.fixture(scope="module", params=["without depth", "with depth"])
 def scene(request: pytest.FixtureRequest) -> Silhouettes:
     views, _ = look(MOLECULE, [camera_at(*angles) for angles in LEVEL_VIEWS])
-    told = {}
-    if request.param == "with depth":
-        rng = np.random.default_rng(0)
-        told = {
-            "depth": (3 + rng.normal(scale=0.3, size=(len(views), 16, 16))).astype(np.float32),
-            "depth_log_scale": rng.uniform(-2.5, -0.5, size=(len(views), 16, 16)).astype(np.float32),
-        }
+    told = random_depth(len(views)) if request.param == "with depth" else {}
     return prepare(views, 24, **told)
 
 
