@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from . import bundled, masks
@@ -41,7 +42,7 @@ def _key(rgb: np.ndarray) -> str:
     """Of a photo's pixels and of all that decides what is found in them."""
     digest = hashlib.blake2b(Path(masks.__file__).read_bytes(), digest_size=16)
     digest.update(bundled.find("SHA256SUMS").read_bytes())
-    digest.update(repr(rgb.shape).encode())
+    digest.update(f"{cv2.__version__} {rgb.shape}".encode())
     digest.update(np.ascontiguousarray(rgb).tobytes())
     return digest.hexdigest()
 
