@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 
 
 @host
-def agreement(pair, rotations, distance, radius, steps):
+def judged(pair, rotations, distance, radius, steps):
     """(P,) how well the pixels agree with the other view under rotations (P, 3, 3) into its camera.
 
     :param distance: (P, 2) of the object's centre from both cameras, ``radius`` (P, 2) of its spheres in both views.

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from . import extents
 from .hull import angles, level_rotation, relative_rotations, unequal
-from .pair_rays import Pair, agreement
+from .pair_rays import Pair, judged
 from .silhouettes import OUTLIERS, Silhouettes
 from .threads import side_by_side
 from .verticals import unusual_elevation
@@ -84,7 +84,7 @@ def _one_way(scene: Silhouettes, a: int, b: int, rotations: torch.Tensor, distan
     steps = (np.arange(DEPTHS, dtype=np.float32) + 0.5) / DEPTHS * 2 - 1
     radius = distance * scene.half_angle[[a, b]].sin()
     given = (rotations.contiguous().numpy(), distance.contiguous().numpy(), radius.numpy(), steps)
-    return torch.from_numpy(agreement(_pair(scene, a, b), *given))
+    return torch.from_numpy(judged(_pair(scene, a, b), *given))
 
 
 def _pair(scene: Silhouettes, a: int, b: int) -> Pair:
