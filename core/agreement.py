@@ -23,11 +23,12 @@ from torch.nn import functional as F
 
 from . import slopes, surface
 from .colours import comparable
+from .habits import habits
 from .information import Terms
 from .lookup import Views
-from .rigs import ZOOM, Rig
+from .rigs import Rig, Slopes
 from .silhouettes import signed_distances
-from .verticals import Verticals, likeliest, told, unusual
+from .verticals import Verticals, likeliest, told
 from .views import View
 
 DEPTH_RANGE = 1.25  # rays are sampled this far before and behind the object's centre
@@ -35,7 +36,6 @@ BLUR = 0.7  # of colours, in pixels: with more, the cameras that suit best are o
 EXPOSURE_ROUNDS = 3  # of least squares
 EXPOSURE_DOUBT = 0.2  # how much it counts that photos are exposed alike, in shares of all that is seen
 COVER, APPEARANCE, HABIT = 200.0, 6.0, 1.0  # how much each term counts
-ASIDE, CLOSER = 0.5, 0.3  # spread of the centre across a view, and of the log of its distance
 OUTLINE = 1.5  # pixels from the mask's edge
 CELLS = 64  # along the side of the map of a view's front
 
@@ -60,7 +60,7 @@ class Surface:
     """Where the pixels' rays meet the object, how the photos are exposed, and which way is up."""
 
     found: surface.Found
-    vertical: Tensor  # (3,) in the world
+    vertical: np.ndarray  # (3,) in the world
 
 
 def prepare(views: Sequence[View], *, pixels: int, depths: int, uneven: bool = False) -> Scene:
@@ -139,10 +139,9 @@ def _nearest(mask: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return np.where(small, squared.argmin(1), len(pixels)).astype(np.int32).reshape(CELLS, CELLS)
 
 
-@torch.no_grad()
 def judge(scene: Scene, rig: Rig) -> tuple[float, Surface]:
     """The score of cameras, higher is better, and where their pixels meet the object."""
-    cameras = _arrays(rig)
+    cameras = rig.arrays()
     even = np.zeros((rig.views, 3), np.float32)
     steps, inside, usual, front = surface.hull(scene.views, *cameras, scene.offsets)
     hidden = front, np.full_like(front, surface.FRONT_DOUBT), True
@@ -158,8 +157,9 @@ def judge(scene: Scene, rig: Rig) -> tuple[float, Surface]:
     ends, level, steep, shares = surface.passages(scene.views, *cameras, steps, inside, covered, chosen)
     vertical = likeliest(scene.verticals, rig.poses[:, :3, :3])
     found = Surface(surface.Found(ends, level, steep, shares, usual_there, shown, exposure), vertical)
-    terms = _terms(scene, rig, evidence, slopes.all_uncovered(covered), vertical)
-    return float(sum(part.total() for part in terms) - HABIT * _habit(rig)), found
+    tilts, rest, *_ = _habits(scene, cameras, vertical)
+    terms = _terms(scene, evidence, slopes.all_uncovered(covered), tilts)
+    return float(sum(part.total() for part in terms) - HABIT * rest), found
 
 
 def _exposure(views: Views, cameras: tuple[np.ndarray, np.ndarray, Any], *places: np.ndarray) -> np.ndarray:
@@ -175,44 +175,28 @@ def _exposure(views: Views, cameras: tuple[np.ndarray, np.ndarray, Any], *places
     return exposure
 
 
-def score_at(scene: Scene, rig: Rig, surface: Surface) -> Tensor:
-    """The score on a surface found before, differentiable in the cameras."""
-    evidence, missed, by_R, by_T, by_zoom = slopes.terms(
-        scene.views, *_arrays(rig), surface.found, scene.weights(), True
-    )
-    parts = _terms(scene, rig, evidence, missed, surface.vertical)
-    change = rig.poses[:, :3] - rig.poses[:, :3].detach()  # zero, with a slope
-    moving = (torch.from_numpy(np.concatenate([by_R, by_T[..., None]], -1)) * change).sum()
-    moving = moving + float(by_zoom) * (rig.zoom - rig.zoom.detach())
-    return torch.stack([part.total() for part in parts]).sum() - HABIT * _habit(rig) + moving
+def slopes_at(scene: Scene, rig: Rig, surface: Surface) -> Slopes:
+    """How the score on a surface found before changes with the cameras."""
+    cameras = rig.arrays()
+    _, _, *parts = slopes.terms(scene.views, *cameras, surface.found, scene.weights(), True)
+    _, _, *unusual = _habits(scene, cameras, surface.vertical)
+    return Slopes(*(part - HABIT * habit for part, habit in zip(parts, unusual, strict=True)))
 
 
-def terms_at(scene: Scene, rig: Rig, surface: Surface) -> list[Terms]:
-    """What each pixel adds to that score, and each camera by its tilt, but for how usual object and lens are."""
-    evidence, missed, *_ = slopes.terms(scene.views, *_arrays(rig), surface.found, scene.weights(), False)
-    return _terms(scene, rig, evidence, missed, surface.vertical)
+def terms_at(scene: Scene, rig: Rig, surface: Surface) -> tuple[list[Terms], float]:
+    """What each pixel adds to that score, and each camera by its tilt; and what is taken from it, because object and
+    lens are unusual."""
+    cameras = rig.arrays()
+    evidence, missed, *_ = slopes.terms(scene.views, *cameras, surface.found, scene.weights(), False)
+    tilts, rest, *_ = _habits(scene, cameras, surface.vertical)
+    return _terms(scene, evidence, missed, tilts), HABIT * rest
 
 
-def _terms(scene: Scene, rig: Rig, evidence: np.ndarray, missed: np.ndarray, vertical: Tensor) -> list[Terms]:
-    """Of pixels (S, N) by their evidence and how much they are uncovered; of cameras under a vertical."""
-    of_evidence, of_missed = scene.weights()
-    tilted = unusual(scene.verticals, rig.poses[:, :3, :3] @ vertical)
-    return [
-        Terms(torch.from_numpy(evidence).flatten(), of_evidence), Terms(-torch.from_numpy(missed).flatten(), of_missed),
-        Terms(-tilted, HABIT),
-    ]
+def _terms(scene: Scene, evidence: np.ndarray, missed: np.ndarray, tilts: np.ndarray) -> list[Terms]:
+    """Of pixels (S, N) by their evidence and how much they are uncovered; of cameras (V,) by their tilts."""
+    values = torch.from_numpy(evidence).flatten(), torch.from_numpy(-missed).flatten(), torch.from_numpy(-tilts)
+    return [Terms(*pair) for pair in zip(values, (*scene.weights(), HABIT), strict=True)]
 
 
-def _habit(rig: Rig) -> Tensor:
-    """How far cameras are from what is usual: the object in the middle, photos from about the same distance, a lens
-    that is neither long nor wide."""
-    centre = rig.poses[1:, :3, 3]
-    distance = (centre[:, 2] / rig.poses[0, 2, 3]).clamp(min=0.1).log() / CLOSER
-    return 0.5 * ((centre[:, :2] / ASIDE).square().sum() + distance.square().sum() + (rig.zoom.log() / ZOOM).square())
-
-
-def _arrays(rig: Rig) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Rotations (V, 3, 3), translations (V, 3) and the zoom, for compiled functions."""
-    matrices = rig.poses.detach().numpy()
-    R, T = np.ascontiguousarray(matrices[:, :3, :3]), np.ascontiguousarray(matrices[:, :3, 3])
-    return R, T, np.float32(rig.zoom.detach())
+def _habits(scene: Scene, cameras: tuple[np.ndarray, np.ndarray, Any], vertical: np.ndarray) -> tuple[Any, ...]:
+    return habits(*cameras, vertical, scene.verticals.up.numpy(), scene.verticals.elevation.numpy())

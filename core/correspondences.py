@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from . import hull_grid
 from .rigs import Rig
 from .silhouettes import signed_distances
 from .views import View
@@ -54,8 +55,8 @@ class Pictures:
     intrinsics: Tensor  # (V, 4) normalised
     corners: tuple[Tensor, ...]  # (N, 2) positions in each view
 
-    def zoomed(self, factor: Tensor) -> Pictures:
-        """The same, taken for pictures of focal lengths that are ``factor`` () times as long."""
+    def zoomed(self, factor: float) -> Pictures:
+        """The same, taken for pictures of focal lengths that are ``factor`` times as long."""
         return replace(self, intrinsics=torch.cat([self.intrinsics[:, :2] * factor, self.intrinsics[:, 2:]], 1))
 
 
@@ -67,15 +68,19 @@ class Matches:
     depth at which a corner's ray meets the hull, in its own view, over the zoom.
     """
 
-    first: Tensor
-    second: Tensor
-    here: Tensor
-    there: Tensor
-    track: Tensor
-    front: Tensor
+    first: np.ndarray
+    second: np.ndarray
+    here: np.ndarray
+    there: np.ndarray
+    track: np.ndarray
+    front: np.ndarray
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All of them, for compiled functions."""
+        return self.first, self.second, self.here, self.there, self.track, self.front
 
 
 def prepare(views: Sequence[View]) -> Pictures:
@@ -106,7 +111,7 @@ def _corners(image: np.ndarray, count: int) -> Tensor:
 @torch.no_grad()
 def find(pictures: Pictures, rig: Rig) -> Matches:
     """The corners of every view that are found again in others, as cameras that are about right show the surface."""
-    pictures, poses = pictures.zoomed(rig.zoom), rig.poses
+    pictures, poses = pictures.zoomed(float(rig.zoom)), torch.from_numpy(rig.poses).float()
     hull = _Hull.of(pictures, poses)
     views = range(rig.views)
     fronts = [_front_map(pictures, hull, poses, view) for view in views]
@@ -120,8 +125,9 @@ def find(pictures: Pictures, rig: Rig) -> Matches:
         there.append(place)
         corner.append(index + sum(len(patch) for patch in patches[:source]))
     seen, track = torch.cat(corner).unique(return_inverse=True)
-    front = torch.cat([patch.depth for patch in patches])[seen] / rig.zoom
-    return Matches(torch.cat(first), torch.cat(second), torch.cat(here), torch.cat(there), track, front)
+    front = torch.cat([patch.depth for patch in patches])[seen] / float(rig.zoom)
+    parts = (torch.cat(first), torch.cat(second), torch.cat(here), torch.cat(there), track, front)
+    return Matches(*(part.numpy() for part in parts))
 
 
 @dataclass(frozen=True)
@@ -133,33 +139,26 @@ class _Hull:
 
     @classmethod
     def of(cls, pictures: Pictures, poses: Tensor) -> _Hull:
-        line = torch.linspace(-HULL_EXTENT, HULL_EXTENT, HULL_CELLS)
-        z, y, x = torch.meshgrid(line, line, line, indexing="ij")
-        points = torch.stack([x, y, z], -1).view(-1, 3)
-        inside = torch.full((len(points),), torch.inf)
-        for view, pose in enumerate(poses):
-            position, depth = project(pictures.intrinsics[view], pose, points)
-            edge = _look_up(pictures.distance[view], position / 2)[:, 0]
-            inside = torch.minimum(inside, edge * depth / (2 * pictures.intrinsics[view, 0]))
-        grid = inside.view(1, 1, HULL_CELLS, HULL_CELLS, HULL_CELLS)
+        cameras = pictures.intrinsics.numpy(), poses[:, :3, :3].numpy(), poses[:, :3, 3].numpy()
+        line = np.linspace(-HULL_EXTENT, HULL_EXTENT, HULL_CELLS, dtype=np.float32)
+        grid = torch.from_numpy(hull_grid.depth_inside(pictures.distance[:, 0].numpy(), *cameras, line))[None, None]
         smooth = F.avg_pool3d(F.avg_pool3d(F.pad(grid, (3,) * 6, value=-1.0), 5, 1), 3, 1)
         return cls(grid, torch.stack(torch.gradient(smooth[0, 0], dim=(2, 1, 0)))[None])
 
-    def meet(self, intrinsics: Tensor, pose: Tensor, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Where rays through positions (N, 2) of a view first meet the hull: points and normals (N, 3), and whether
-        they meet it at all (N,)."""
-        depth = pose[2, 3] + torch.linspace(-HULL_EXTENT, HULL_EXTENT, RAY_STEPS)
-        along = rays(intrinsics, position)[:, None] * depth[:, None]  # (N, K, 3)
-        points = (along - pose[:3, 3]) @ pose[:3, :3]
-        solid = self._at(self.inside, points)[..., 0] > -HULL_SLACK
-        first = points[torch.arange(len(points)), solid.float().argmax(1)]
-        return first, -F.normalize(self._at(self.inwards, first[:, None])[:, 0], dim=-1), solid.any(1)
+    def meet(self, intrinsics: Tensor, pose: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
+        """Where rays through positions (N, 2) of a view first meet the hull: points (N, 3), and whether they meet it
+        at all (N,)."""
+        depth = pose[2, 3].numpy() + np.linspace(-HULL_EXTENT, HULL_EXTENT, RAY_STEPS, dtype=np.float32)
+        camera = intrinsics.numpy(), pose[:3, :3].numpy(), pose[:3, 3].numpy()
+        inside, bounds = self.inside[0, 0].numpy(), (np.float32(HULL_EXTENT), np.float32(HULL_SLACK))
+        points, meets = hull_grid.first_met(inside, *bounds, *camera, position.numpy(), depth)
+        return torch.from_numpy(points), torch.from_numpy(meets)
 
-    @staticmethod
-    def _at(grid: Tensor, points: Tensor) -> Tensor:
-        """(N, K, C) of a grid (1, C, G, G, G) at points (N, K, 3)."""
-        unit = points[None, None] / HULL_EXTENT
-        return F.grid_sample(grid, unit, align_corners=True, padding_mode="border")[0, :, 0].permute(1, 2, 0)
+    def normals(self, points: Tensor) -> Tensor:
+        """(N, 3) of the surface near points (N, 3), outwards."""
+        unit = points[None, None, None] / HULL_EXTENT
+        inwards = F.grid_sample(self.inwards, unit, align_corners=True, padding_mode="border")[0, :, 0, 0].T
+        return -F.normalize(inwards, dim=-1)
 
 
 def rays(intrinsics: Tensor, position: Tensor) -> Tensor:
@@ -180,7 +179,7 @@ def _front_map(pictures: Pictures, hull: _Hull, poses: Tensor, view: int) -> Ten
     """(1, FRONT_CELLS, FRONT_CELLS) depth of the hull's front, ``NOTHING`` where there is none."""
     line = (torch.arange(FRONT_CELLS) + 0.5) / FRONT_CELLS * 2 - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
-    points, _, met = hull.meet(pictures.intrinsics[view], poses[view], torch.stack([x, y], -1).view(-1, 2))
+    points, met = hull.meet(pictures.intrinsics[view], poses[view], torch.stack([x, y], -1).view(-1, 2))
     _, depth = project(pictures.intrinsics[view], poses[view], points)
     return torch.where(met, depth, NOTHING).view(1, FRONT_CELLS, FRONT_CELLS)
 
@@ -202,7 +201,8 @@ class _Patches:
 
 def _patches(pictures: Pictures, hull: _Hull, poses: Tensor, view: int) -> _Patches:
     position = pictures.corners[view]
-    points, normal, met = hull.meet(pictures.intrinsics[view], poses[view], position)
+    points, met = hull.meet(pictures.intrinsics[view], poses[view], position)
+    normal = hull.normals(points)
     _, depth = project(pictures.intrinsics[view], poses[view], points)
     other = torch.where(normal[:, 2:].abs() < 0.9, torch.tensor([0.0, 0.0, 1.0]), torch.tensor([1.0, 0.0, 0.0]))
     one = F.normalize(torch.linalg.cross(other, normal), dim=-1)

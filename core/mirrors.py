@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from . import outlines
+from . import least_squares, outlines
 from .information import Terms
+from .least_squares import Residuals
 from .outline_rays import SLACK, WIDTH, Lines, margins
 from .outlines import Detail, Outlines
-from .rigs import Rig, tilted
+from .rigs import Rig, Slopes, rig_of, tilted
 
 if TYPE_CHECKING:
     from .views import View
@@ -36,7 +36,6 @@ ALIKE = 0.95  # cosine of the angle between two directions of which only one is
 WIDE, NARROW = 0.1, 0.02  # half widths of a view: the miss that counts half where planes are compared first, and last
 MISSES = 0.04, 0.012  # half widths by which masks may be missed, before and after cameras are brought to suit a plane
 STEPS = 3  # of each of two approaches to a plane
-DIFFERENCE, DAMPING, LONGEST = 1e-3, 0.05, 0.2
 
 
 @dataclass(frozen=True)
@@ -65,136 +64,109 @@ def doubled(single: Outlines) -> Outlines:
     )
 
 
-def mismatch(seen: Outlines, rigs: Rig, width: float) -> Tensor:
+def mismatch(seen: Outlines, rigs: Rig, width: float) -> np.ndarray:
     """(B,) how badly the outlines fit if objects mirror themselves in the rigs' planes; 0 to 1."""
-    points = touching(seen, rigs)
-    miss = missed(seen, rigs, points)
+    miss = missed(seen, rigs, touching(seen, rigs))
     return (miss / (miss + width)).mean(1)
 
 
 def touching(seen: Outlines, rigs: Rig) -> np.ndarray:
     """(B, V, N) where each ray touches what all 2V masks leave."""
-    return outlines.touching(seen, *arrays(rigs.mirrored()))
+    return outlines.touching(seen, *rigs.mirrored().arrays())
 
 
-def missed(seen: Outlines, rigs: Rig, points: np.ndarray) -> Tensor:
+def missed(seen: Outlines, rigs: Rig, points: np.ndarray) -> np.ndarray:
     """(B, V N) by how many half widths these points miss some mask, beyond the slack."""
-    inside = outlines.depth_inside(seen, *arrays(rigs.mirrored()), points)
-    return (-torch.from_numpy(inside) - float(SLACK)).clamp(min=0).flatten(1)
+    inside = outlines.depth_inside(seen, *rigs.mirrored().arrays(), points)
+    return (-inside - SLACK).clip(min=0).reshape(len(inside), -1)
 
 
-def arrays(rigs: Rig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotations (B, V, 3, 3), translations (B, V, 3) and zooms (B,), for compiled functions."""
-    parts = rigs.poses[..., :3, :3], rigs.poses[..., :3, 3], rigs.zoom
-    R, T, zoom = (part.detach().contiguous().numpy() for part in parts)
-    return R, T, zoom
-
-
-@torch.no_grad()
 def find(mirrors: Mirrors, rigs: Rig) -> Rig:
     """B rigs, each with the plane in which what it sees mirrors itself best."""
     normals = _half_sphere(NORMALS)
     alike = normals @ normals.T > ALIKE
-    planes = torch.cat([normals.expand(len(rigs.poses), -1, -1), (_middle(mirrors, rigs) @ normals.T)[..., None]], -1)
-    fit = mismatch(mirrors.rough, _with(rigs, planes), WIDE).view(planes.shape[:2])
+    offsets = _middle(mirrors, rigs) @ normals.T
+    planes = np.concatenate([np.broadcast_to(normals, (*offsets.shape, 3)), offsets[..., None]], -1)
+    fit = mismatch(mirrors.rough, _with(rigs, planes), WIDE).reshape(offsets.shape)
     kept = []
     for _ in range(TRIED):
         kept.append(fit.argmin(1))
-        fit = fit.masked_fill(alike[kept[-1]], torch.inf)
-    planes = planes.take_along_dim(torch.stack(kept, 1)[..., None], 1)
+        fit = np.where(alike[kept[-1]], np.inf, fit)
+    planes = np.take_along_axis(planes, np.stack(kept, 1)[..., None], 1)
     for width, count in ((3 * NARROW, TRIED), (NARROW, TRIED_AGAIN)):
         planes, cost = _approached(mirrors.middling, rigs, planes, width)
-        planes = planes.take_along_dim(cost.argsort(1)[:, :count, None], 1)
-    fit = mismatch(mirrors.fine, _with(rigs, planes), float(WIDTH)).view(planes.shape[:2])
-    return Rig(rigs.poses, rigs.zoom, planes.take_along_dim(fit.argmin(1)[:, None, None], 1)[:, 0])
+        planes = np.take_along_axis(planes, cost.argsort(1)[:, :count, None], 1)
+    fit = mismatch(mirrors.fine, _with(rigs, planes), WIDTH).reshape(planes.shape[:2])
+    return Rig(rigs.poses, rigs.zoom, np.take_along_axis(planes, fit.argmin(1)[:, None, None], 1)[:, 0])
 
 
-def _approached(seen: Outlines, rigs: Rig, planes: Tensor, width: float) -> tuple[Tensor, Tensor]:
-    """Planes (B, K, 4) of B rigs that fit better or as well, by Levenberg and Marquardt's method side by side, and what
-    their misses cost (B, K)."""
+def _approached(seen: Outlines, rigs: Rig, planes: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Planes (B, K, 4) of B rigs that fit better or as well, and what their misses cost (B, K)."""
     each = _with(rigs, planes)
-    planes, shape = planes.flatten(0, 1), planes.shape[:2]
-
-    def misses(there: Tensor) -> Tensor:
-        """(B K, J, N) of planes (B K, J, 4)."""
-        times = there.shape[1]
-        found = missed(seen, _with(each, there), points.repeat(times, 0))
-        return found.unflatten(0, (-1, times)) / width
-
-    damping, cost = torch.full((len(planes), 1), DAMPING), torch.empty(0)
-    around = torch.cat([torch.zeros(1, 3), DIFFERENCE * torch.eye(3), -DIFFERENCE * torch.eye(3)])
+    planes, shape = planes.reshape(-1, 4), planes.shape[:2]
+    damping, cost = np.full(len(planes), least_squares.DAMPING), np.empty(0)
     for _ in range(STEPS):
         points = touching(seen, Rig(each.poses, each.zoom, planes))
-        miss = misses(tilted(planes[:, None], around.expand(len(planes), -1, -1)))
-        cost, change = torch.log1p(miss[:, 0].square()).sum(1), (miss[:, 1:4] - miss[:, 4:]) / (2 * DIFFERENCE)
-        weighted = change / (1 + miss[:, :1].square())
-        curvature, slope = weighted @ change.transpose(1, 2), (weighted @ miss[:, 0, :, None])
-        dampings = damping * torch.tensor([1.0, 8.0, 64.0])
-        diagonal = torch.diag_embed(curvature.diagonal(dim1=1, dim2=2).clamp(min=1e-3))
-        steps = -torch.linalg.solve(curvature[:, None] + dampings[..., None, None] * diagonal[:, None], slope[:, None])
-        steps = steps[..., 0] * (LONGEST / steps.abs().amax((2, 3))[..., None]).clamp(max=1)
-        there = tilted(planes[:, None], steps)
-        costs = torch.log1p(misses(there).square()).sum(2)
-        least = costs.argmin(1, keepdim=True)
-        better = costs.gather(1, least) < cost[:, None]
-        planes = torch.where(better, there.take_along_dim(least[..., None], 1)[:, 0], planes)
-        damping = torch.where(better, dampings.gather(1, least) / 8, 64 * damping)
-    return planes.unflatten(0, shape), cost.unflatten(0, shape)
+
+        def residuals(
+            moves: np.ndarray, planes: np.ndarray = planes, points: np.ndarray = points
+        ) -> list[Residuals]:
+            times = moves.shape[1]
+            found = missed(seen, _with(each, tilted(planes[:, None], moves)), points.repeat(times, 0)) / width
+            return [Residuals(found.reshape(-1, times, found.shape[1], 1), np.ones(found.shape[1]))]
+
+        moves, cost, damping = least_squares.step(residuals, 3, damping)
+        planes = tilted(planes, moves)
+    return planes.reshape(*shape, 4), cost.reshape(shape)
 
 
-def _with(rigs: Rig, planes: Tensor) -> Rig:
+def _with(rigs: Rig, planes: np.ndarray) -> Rig:
     """Each of B rigs as often as it has planes (B, K, 4)."""
     count = planes.shape[1]
-    return Rig(rigs.poses.repeat_interleave(count, 0), rigs.zoom.repeat_interleave(count), planes.flatten(0, 1))
+    return Rig(rigs.poses.repeat(count, 0), rigs.zoom.repeat(count), planes.reshape(-1, 4))
 
 
-def _middle(mirrors: Mirrors, rigs: Rig) -> Tensor:
+def _middle(mirrors: Mirrors, rigs: Rig) -> np.ndarray:
     """(B, 3) the middle of where the views' outlines touch the object."""
     lines = mirrors.rough.lines
     views, R, T = rigs.views, rigs.poses[..., :3, :3], rigs.poses[..., :3, 3]
     alone = Outlines(mirrors.rough.detail, Lines(lines.intrinsics[:views], lines.distance[:views], lines.rays))
-    depth = torch.from_numpy(outlines.touching(alone, *arrays(rigs))) + T[..., 2:]
-    rays = torch.from_numpy(lines.rays) / rigs.zoom[:, None, None, None]
-    points = torch.cat([rays, torch.ones(*rays.shape[:-1], 1)], -1) * depth[..., None]
-    return torch.einsum("bvji,bvnj->bvni", R, points - T[:, :, None]).mean((1, 2))
+    depth = outlines.touching(alone, *rigs.arrays()) + T[..., 2:]
+    rays = lines.rays / rigs.zoom[:, None, None, None]
+    points = np.concatenate([rays, np.ones((*rays.shape[:-1], 1))], -1) * depth[..., None]
+    return np.einsum("bvji,bvnj->bvni", R, points - T[:, :, None]).mean((1, 2))
 
 
-def _half_sphere(count: int) -> Tensor:
+def _half_sphere(count: int) -> np.ndarray:
     """(count, 3) directions evenly over half a sphere (Fibonacci's lattice)."""
-    index = torch.arange(count) + 0.5
-    height, turn = index / count, torch.pi * (1 + 5**0.5) * index
-    across = (1 - height.square()).sqrt()
-    return torch.stack([across * turn.cos(), across * turn.sin(), height], 1)
+    index = np.arange(count) + 0.5
+    height, turn = index / count, np.pi * (1 + 5**0.5) * index
+    across = np.sqrt(1 - height**2)
+    return np.stack([across * np.cos(turn), across * np.sin(turn), height], 1)
 
 
 def terms(mirrors: Mirrors, rig: Rig, points: np.ndarray) -> Terms:
     """What each ray takes from ``MOST``."""
     miss = missed(mirrors.fine, rig.alone(), points)[0]
-    return Terms(-miss / (miss + float(WIDTH)), WEIGHT / len(miss))
+    return Terms(torch.from_numpy(-miss / (miss + WIDTH)), WEIGHT / len(miss))
 
 
-def evidence(mirrors: Mirrors, rigs: Rig) -> Tensor:
+def evidence(mirrors: Mirrors, rigs: Rig) -> np.ndarray:
     """(B,) score for the rigs' planes; less than nothing where the object should rather be taken for asymmetric."""
-    return MOST - WEIGHT * mismatch(mirrors.fine, rigs, float(WIDTH))
+    return MOST - WEIGHT * mismatch(mirrors.fine, rigs, WIDTH)
 
 
-def slope(mirrors: Mirrors, rig: Rig, points: np.ndarray, zooming: bool) -> Tensor:
-    """(P,) how the terms' sum changes with small moves of cameras and plane."""
-    move = torch.zeros(rig.parameters(zooming), requires_grad=True)
-    there = rig.moved(move[None]).mirrored()
-    weight = WEIGHT / points[0].size
-    _, by_R, by_T, by_zoom = margins(mirrors.fine.lines, *arrays(there), points, weight, True)
-    changed = (torch.from_numpy(by_R) * there.poses[..., :3, :3]).sum() + (
-        torch.from_numpy(by_T) * there.poses[..., :3, 3]
-    ).sum()
-    changed = changed + (torch.from_numpy(by_zoom) * there.zoom).sum()
-    return torch.autograd.grad(changed, move)[0]
+def slopes(mirrors: Mirrors, rig: Rig, points: np.ndarray) -> Slopes:
+    """How the terms' sum changes with cameras and plane."""
+    seen = rig.mirrored().alone().arrays()
+    _, by_R, by_T, by_zoom = margins(mirrors.fine.lines, *seen, points, WEIGHT / points[0].size, True)
+    return rig.slopes_of_mirrored(Slopes(by_R[0], by_T[0], by_zoom[0]))
 
 
-def certain_plane(mirrors: Mirrors, rig: Rig) -> Tensor | None:
+def certain_plane(mirrors: Mirrors, rig: Rig) -> np.ndarray | None:
     """The rig's plane (4,), if what it sees mirrors itself there so well that the images of the photos may be taken for
     photos."""
-    return rig.plane if rig.plane is not None and float(evidence(mirrors, rig.alone())) > SURELY else None
+    return rig.plane if rig.plane is not None and evidence(mirrors, rig.alone())[0] > SURELY else None
 
 
 def images(views: Sequence[View], poses: np.ndarray, plane: np.ndarray) -> tuple[list[View], np.ndarray]:
@@ -206,5 +178,4 @@ def images(views: Sequence[View], poses: np.ndarray, plane: np.ndarray) -> tuple
         )
         for view in views
     ]
-    rig = Rig(torch.from_numpy(poses), torch.ones(()), torch.from_numpy(plane))
-    return flipped, rig.mirrored().poses[len(views) :].numpy()
+    return flipped, replace(rig_of(poses), plane=plane).mirrored().poses[len(views) :]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from . import agreement, bundle, mirrors
 from .agreement import Scene, Surface
@@ -17,7 +16,7 @@ from .bundle import Bundle
 from .correspondences import Matches
 from .information import DIFFERENCE, Terms, directions
 from .mirrors import Mirrors
-from .rigs import Rig
+from .rigs import Rig, Slopes
 
 CLOSE = 0.006  # half widths of a view by which matches may miss
 MATCH_WEIGHT = 0.012  # in the score
@@ -38,7 +37,14 @@ class Pull:
 
     def terms(self, rig: Rig) -> Terms:
         """What each match adds to the score."""
-        return Terms(bundle.log_ratios(self.bundle, rig, self.matches, CLOSE), MATCH_WEIGHT)
+        return Terms(torch.from_numpy(self._look(rig)[0]), MATCH_WEIGHT)
+
+    def slopes(self, rig: Rig) -> Slopes:
+        """How their sum changes with the cameras."""
+        return self._look(rig)[1] * MATCH_WEIGHT
+
+    def _look(self, rig: Rig) -> tuple[np.ndarray, Slopes]:
+        return bundle.log_ratios(self.bundle, rig, self.matches, CLOSE)
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,6 @@ class Goal:
     pull: Pull | None = None
     zooming: bool = False
 
-    @torch.no_grad()
     def look(self, rig: Rig) -> tuple[float, Look]:
         """The score, and what decides it."""
         score, surface = agreement.judge(self.scene, rig)
@@ -73,21 +78,18 @@ class Goal:
         """What matches add to the score."""
         return float(self.pull.terms(rig).total()) if self.pull else 0.0
 
-    def slope_at(self, rig: Rig, seen: Look) -> Tensor:
+    def slope_at(self, rig: Rig, seen: Look) -> np.ndarray:
         """(P,) how the score at what was seen before changes with small moves of the cameras."""
-        here = Rig(rig.poses.detach().requires_grad_(), rig.zoom.detach().requires_grad_())
-        score = agreement.score_at(self.scene, here, seen.surface)
+        slopes = agreement.slopes_at(self.scene, rig, seen.surface)
         if self.pull:
-            score = score + self.pull.terms(here).total()
-        slopes = torch.autograd.grad(score, (here.poses, here.zoom))
-        slope = rig.slope_of_move(*slopes)[: here.parameters(self.zooming)]
-        if seen.touching is None:
-            return slope
-        return torch.cat([slope, torch.zeros(3)]) + mirrors.slope(self.mirrors, rig, seen.touching, self.zooming)
+            slopes += self.pull.slopes(rig)
+        if seen.touching is not None:
+            slopes += mirrors.slopes(self.mirrors, rig, seen.touching)
+        return rig.slope_of_move(slopes, self.zooming)
 
     def terms_at(self, rig: Rig, seen: Look) -> list[Terms]:
         """What the score is the sum of, but for how usual the object's place and the lens are."""
-        terms = agreement.terms_at(self.scene, rig, seen.surface)
+        terms, _ = agreement.terms_at(self.scene, rig, seen.surface)
         if self.pull:
             terms.append(self.pull.terms(rig))
         if seen.touching is not None:
@@ -95,53 +97,63 @@ class Goal:
         return terms
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Cameras, their score, and what was seen from there."""
+
+    rig: Rig
+    score: float
+    seen: Look
+
+    @classmethod
+    def at(cls, goal: Goal, rig: Rig) -> _Place:
+        return cls(rig, *goal.look(rig))
+
+
 def climb(goal: Goal, rig: Rig, *, rounds: int) -> tuple[float, Rig]:
     """Improve cameras: the best score met on the way, the start's included, and its cameras."""
-    best, _ = goal.look(rig)
+    best = _Place.at(goal, rig)
     for _ in range(rounds):
-        score, there = _ascent(goal, rig, _measured(goal, rig), STEPS)
-        if score > best:
-            best, rig = score, there
-    return best, rig
+        there = _ascent(goal, best, _measured(goal, best), STEPS)
+        best = max(best, there, key=lambda place: place.score)
+    return best.score, best.rig
 
 
 def explore(goal: Goal, rig: Rig, *, leaps: int, generator: torch.Generator) -> tuple[float, Rig]:
     """Improve cameras by leaps, each with a short climb after it; the best is where the next one begins."""
-    best, _ = goal.look(rig)
-    ways = _measured(goal, rig)
+    best = _Place.at(goal, rig)
+    ways = _measured(goal, best)
     for _ in range(leaps):
-        leap = LEAP * torch.randn(len(ways), generator=generator)
-        score, there = _ascent(goal, rig.moved(ways @ leap), ways, LEAP_STEPS, wanted=best)
-        if score > best:
-            best, rig, ways = score, there, _measured(goal, there)
-    return best, rig
+        leap = LEAP * torch.randn(len(ways), generator=generator).numpy()
+        start = _Place.at(goal, best.rig.moved(ways @ leap))
+        there = _ascent(goal, start, ways, LEAP_STEPS, wanted=best.score)
+        if there.score > best.score:
+            best, ways = there, _measured(goal, there)
+    return best.score, best.rig
 
 
-def _ascent(goal: Goal, there: Rig, ways: Tensor, steps: int, wanted: float = -np.inf) -> tuple[float, Rig]:
-    """The best cameras met by Adam in units of the directions ``ways`` (P, P). It gives up where it has no hope to come
+def _ascent(goal: Goal, start: _Place, ways: np.ndarray, steps: int, wanted: float = -np.inf) -> _Place:
+    """The best place met by Adam in units of the directions ``ways`` (P, P). It gives up where it has no hope to come
     to the ``wanted`` score."""
-    mean, square = torch.zeros(len(ways)), torch.zeros(len(ways))
-    best, kept = -np.inf, there
-    for step in range(steps + 1):
+    mean, square = np.zeros(len(ways)), np.zeros(len(ways))
+    best, seen, rig = start, start.seen, start.rig
+    for step in range(1, steps + 1):
+        slope = ways.T @ goal.slope_at(rig, seen)
+        mean += (1 - MOMENTUM) * (slope - mean)
+        square += (1 - MEMORY) * (slope**2 - square)
+        spread = np.sqrt(square / (1 - MEMORY**step)) + 1e-8
+        rate = RATE * (1.05 - (step - 1) / steps) / (1 - MOMENTUM**step)
+        rig = rig.moved(ways @ (rate * mean / spread))
         if step % RENEWAL == 0 or step == steps:
-            score, surface = goal.look(there)
-            if score > best:
-                best, kept = score, there
-            if step == steps or (step and best < wanted - HOPE / step**2):
+            here = _Place.at(goal, rig)
+            best, seen = max(best, here, key=lambda place: place.score), here.seen
+            if best.score < wanted - HOPE / step**2:
                 break
-        slope = ways.T @ goal.slope_at(there, surface)
-        mean.lerp_(slope, 1 - MOMENTUM)
-        square.lerp_(slope.square(), 1 - MEMORY)
-        spread = (square / (1 - MEMORY ** (step + 1))).sqrt() + 1e-8
-        rate = RATE * (1.05 - step / steps) / (1 - MOMENTUM ** (step + 1))
-        there = there.moved(ways @ (rate * mean / spread))
-    return best, kept
+    return best
 
 
-@torch.no_grad()
-def _measured(goal: Goal, rig: Rig) -> Tensor:
+def _measured(goal: Goal, here: _Place) -> np.ndarray:
     """(P, P) directions of the cameras' parameters."""
-    _, surface = goal.look(rig)
-    shifts = DIFFERENCE * torch.eye(rig.parameters(goal.zooming))
-    around = rig.moved(shifts).apart()
-    return directions(goal.terms_at(rig, surface), [goal.terms_at(one, surface) for one in around], STIFFNESS)
+    around = here.rig.moved(DIFFERENCE * np.eye(here.rig.parameters(goal.zooming))).apart()
+    known = goal.terms_at(here.rig, here.seen)
+    return directions(known, [goal.terms_at(one, here.seen) for one in around], STIFFNESS).numpy()

@@ -15,7 +15,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from . import agreement, bundle, confidence, correspondences, mirrors
 from .agreement import Scene
@@ -155,7 +154,7 @@ class _Found:
         """How many correspondences of each camera (V,) fit."""
         if self.pull is None:
             return np.zeros(self.rig.views)
-        return bundle.fitting(self.pull.bundle, self.rig, self.pull.matches, 2 * CLOSE).numpy()
+        return bundle.fitting(self.pull.bundle, self.rig, self.pull.matches, 2 * CLOSE)
 
 
 def _in_scale(poses: np.ndarray, half_angles: np.ndarray) -> Rig:
@@ -163,23 +162,23 @@ def _in_scale(poses: np.ndarray, half_angles: np.ndarray) -> Rig:
     first photo may show a long object from its end."""
     scaled = poses.copy()
     scaled[:, :3, 3] /= (poses[:, 2, 3] * np.sin(half_angles)).max()
-    return rig_of(torch.from_numpy(scaled).float())
+    return rig_of(scaled)
 
 
-def _told(hypothesis: Hypothesis, found: _Found, ground: _Ground, zoom: Tensor, half_angle: float) -> Hypothesis:
+def _told(hypothesis: Hypothesis, found: _Found, ground: _Ground, zoom: np.ndarray, half_angle: float) -> Hypothesis:
     """The hypothesis with the cameras that were found, and the vertical that suits them. All hypotheses get the
     ``zoom`` of the best one, and the scale in which the first view's sphere has radius 1.
 
     :param half_angle: of the first view without it, in radians.
     """
-    poses = found.rig.zoomed(zoom / found.rig.zoom).poses.double().numpy()
+    poses = found.rig.zoomed(zoom / found.rig.zoom).poses
     scale = object_distance(math.atan(math.tan(half_angle) / float(zoom))) / poses[0, 2, 3]
     poses[:, :3, 3] *= scale
     certain = mirrors.certain_plane(ground.mirrors, found.rig)
-    plane = None if certain is None else certain.double().numpy() * [1, 1, 1, scale]
+    plane = None if certain is None else certain * [1, 1, 1, scale]
     up = likeliest(ground.scene.verticals, found.rig.poses[:, :3, :3])
     return replace(
-        hypothesis, world_to_camera=poses, up=up.double().numpy(), plane=plane,
+        hypothesis, world_to_camera=poses, up=up.astype(float), plane=plane,
         zoom=hypothesis.zoom * float(zoom),
     )
 

@@ -24,7 +24,7 @@ from .camera_sets import CameraSets, Objective, Sum, joined
 from .hull import HullObjective
 from .mirrors import Mirrors
 from .outlines import COARSE, FINE, Detail, OutlineObjective
-from .rigs import Rig, together
+from .rigs import Rig, rig_of, together
 from .silhouettes import Silhouettes, prepare
 from .threads import side_by_side
 
@@ -213,7 +213,7 @@ class _Symmetric:
             score = score + self._evidence(rigs)
             best = score.argsort(descending=True)[:closely]
             rigs = list(pool.map(self._adjusted, [rigs[index] for index in best.tolist()]))
-        poses = torch.stack([rig.poses for rig in rigs])
+        poses = torch.from_numpy(np.stack([rig.poses for rig in rigs])).float()
         led = CameraSets(poses[..., :3, :3], poses[..., :3, 3])
         value = climb(objective, led, steps=0, rate=0.0)[1] + self._evidence(rigs)
         better = value > score[best]
@@ -223,7 +223,7 @@ class _Symmetric:
         return CameraSets(rotation, centre), score.index_copy(0, best, torch.where(better, value, score[best]))
 
     def _evidence(self, rigs: Sequence[Rig]) -> torch.Tensor:
-        return mirrors.evidence(self.mirrors, together(rigs)).clamp(min=0)
+        return torch.from_numpy(mirrors.evidence(self.mirrors, together(rigs))).float().clamp(min=0)
 
     def _adjusted(self, rig: Rig) -> Rig:
         return bundle.adjust(self.bundle, rig, None, miss=MISS, steps=ADJUSTMENTS)
@@ -231,9 +231,9 @@ class _Symmetric:
 
 def _rigs(sets: CameraSets) -> Rig:
     """The sets as rigs, side by side."""
-    poses = torch.eye(4).repeat(*sets.rotation.shape[:2], 1, 1)
-    poses[..., :3, :3], poses[..., :3, 3] = sets.rotation, sets.centre
-    return Rig(poses, torch.ones(len(sets)))
+    poses = np.tile(np.eye(4), (*sets.rotation.shape[:2], 1, 1))
+    poses[..., :3, :3], poses[..., :3, 3] = sets.arrays()
+    return rig_of(poses)
 
 
 def _hypotheses(scene: Silhouettes, sets: CameraSets, score: torch.Tensor) -> list[Hypothesis]:

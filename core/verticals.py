@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from .jit import device, host
 from .views import View
@@ -72,17 +71,16 @@ def off_vertical(first: Tensor, second: Tensor) -> Tensor:
     return 0.5 * TILT_DOUBT * torch.log1p((first - second).square().sum(-1) / (TILT_DOUBT * TILT**2))
 
 
-@torch.no_grad()
-def likeliest(verticals: Verticals, rotation: Tensor) -> Tensor:
+def likeliest(verticals: Verticals, rotation: np.ndarray) -> np.ndarray:
     """(3,) the world's vertical that suits world-to-camera rotations (V, 3, 3) best.
 
     Where verticals were measured it is their mean. Else some are tried under which one camera is level, and all under
     which two are; all are brought nearer to one under which all are level, by weighted least squares.
     """
-    known = verticals.known
-    if known.any():
-        return F.normalize(torch.einsum("vij,vi->vj", rotation, verticals.up)[known].sum(0), dim=0)
-    return torch.from_numpy(_most_level(rotation.numpy(), verticals.elevation.numpy()))
+    felt = np.einsum("vij,vi->j", rotation, verticals.up.numpy())
+    if felt.any():
+        return (felt / np.linalg.norm(felt)).astype(np.float32)
+    return _most_level(rotation.astype(np.float32), verticals.elevation.numpy())
 
 
 @host
@@ -150,13 +148,40 @@ def _more_level(rotation, up):
 
 @device
 def _cost(rotation, elevation, up):
-    """As ``unusual`` of all cameras (V, 3, 3) where nothing was measured; very much if the vertical is down in them."""
+    """How unusual all cameras (V, 3, 3) are where nothing was measured; very much if the vertical is down in them."""
     cost = down = 0.0
     for view in range(len(rotation)):
         x = rotation[view, 0, 0] * up[0] + rotation[view, 0, 1] * up[1] + rotation[view, 0, 2] * up[2]
         y = rotation[view, 1, 0] * up[0] + rotation[view, 1, 1] * up[1] + rotation[view, 1, 2] * up[2]
         z = rotation[view, 2, 0] * up[0] + rotation[view, 2, 1] * up[1] + rotation[view, 2, 2] * up[2]
-        high = max(abs(math.asin(min(max(-z, -0.999), 0.999)) - elevation[view, 0]) - elevation[view, 1], 0.0)
-        cost += 0.5 * math.log1p((x / ROLL) ** 2) + 0.5 * min((high / elevation[view, 2]) ** 2, 9.0)
+        cost += _off_level(elevation[view], x, z)[0]
         down += y
     return cost + (0.5 * DOWN if down > 0 else 0.0)
+
+
+@device
+def tilt(measured, elevation, x, y, z):
+    """As ``unusual`` of one camera that sees the vertical in the direction (x, y, z); and its slopes along these.
+
+    :param measured: (3,) direction of the sky that was measured, or zero; ``elevation`` (3,) as in ``Verticals``.
+    """
+    if measured[0] == 0 and measured[1] == 0 and measured[2] == 0:
+        cost, by_x, by_z = _off_level(elevation, x, z)
+        return cost, by_x, 0.0, by_z
+    first, second, third = x - measured[0], y - measured[1], z - measured[2]
+    chord = (first * first + second * second + third * third) / (TILT_DOUBT * TILT**2)
+    slope = 1 / (TILT**2 * (1 + chord))
+    return 0.5 * TILT_DOUBT * math.log1p(chord), slope * first, slope * second, slope * third
+
+
+@device
+def _off_level(elevation, x, z):
+    """As ``unusual`` where nothing was measured, and its slopes along x and z."""
+    cost, by_x = 0.5 * math.log1p((x / ROLL) ** 2), x / (ROLL**2 + x * x)
+    sine = min(max(-z, -0.999), 0.999)
+    off = math.asin(sine) - elevation[0]
+    beyond = max(abs(off) - elevation[1], 0.0) / elevation[2]
+    if beyond * beyond >= 9.0:
+        return cost + 4.5, by_x, 0.0
+    by_z = -math.copysign(beyond / elevation[2], off) / math.sqrt(1 - sine * sine) if sine == -z else 0.0
+    return cost + 0.5 * beyond * beyond, by_x, by_z

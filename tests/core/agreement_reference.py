@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from pflrm.core import agreement
+from pflrm.core.habits import ASIDE, CLOSER
 from pflrm.core.verticals import likeliest, unusual
 from torch import Tensor
 from torch.nn import functional as F
@@ -76,7 +77,7 @@ class Reference:
         level = (covered - MARGIN).clamp(max=-2 * SLACK)
         ends, slope = self._passage(poses, steps, inside, level)
         enters, way = self._now(poses, ends, level, slope)
-        vertical = likeliest(self.verticals, poses[:, :3, :3].float()).double()
+        vertical = torch.from_numpy(likeliest(self.verticals, poses[:, :3, :3].numpy())).double()
         place = Place(
             ends, level, slope, (torch.gather(steps, 2, torch.cat([deepest, likely], -1)) - enters) / way,
             torch.gather(usual, 2, likely), met, torch.gather(seen, 3, likely[None].expand(len(poses), -1, -1, -1)),
@@ -97,8 +98,8 @@ class Reference:
         excess = ((-covered - SLACK) / SOFTNESS).clamp(min=0)
         tilted = unusual(self.verticals, poses[:, :3, :3] @ vertical).sum()
         centre = poses[1:, :3, 3]
-        away = (centre[:, 2] / poses[0, 2, 3]).clamp(min=0.1).log() / agreement.CLOSER
-        habit = tilted + 0.5 * ((centre[:, :2] / agreement.ASIDE).square().sum() + away.square().sum())
+        away = (centre[:, 2] / poses[0, 2, 3]).clamp(min=0.1).log() / CLOSER
+        habit = tilted + 0.5 * ((centre[:, :2] / ASIDE).square().sum() + away.square().sum())
         pixels = agreement.APPEARANCE * evidence.mean() - agreement.COVER * (excess / (1 + excess)).mean()
         return pixels - agreement.HABIT * habit
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from pflrm.core import bundle, mirrors
-from pflrm.core.ascent import rotation_of
 from pflrm.core.cameras import rotation_angle
 from pflrm.core.mirrors import MOST, SURELY, Mirrors
-from pflrm.core.rigs import Rig, rig_of, tilted, together
+from pflrm.core.rigs import Rig, rig_of, rotation_of, together
 from pflrm.tests.core.balls import CAMERA, LEVEL_VIEWS, MOLECULE, camera_at, look, photograph
 
 NORMAL = np.array([0.6, 0.64, 0.48])
@@ -31,8 +32,7 @@ def symmetric() -> np.ndarray:
 
 
 def as_rig(poses: np.ndarray, plane: np.ndarray | None = None) -> Rig:
-    rig = rig_of(torch.from_numpy(poses).float())
-    return rig if plane is None else Rig(rig.poses, rig.zoom, torch.from_numpy(plane).float())
+    return replace(rig_of(poses), plane=plane)
 
 
 def the_plane(prepared: Mirrors, poses: np.ndarray) -> Rig:
@@ -41,7 +41,7 @@ def the_plane(prepared: Mirrors, poses: np.ndarray) -> Rig:
 
 
 def evidence(prepared: Mirrors, rig: Rig) -> float:
-    return float(mirrors.evidence(prepared, rig.alone()))
+    return float(mirrors.evidence(prepared, rig.alone())[0])
 
 
 def test_images_of_cameras_take_flipped_photos(symmetric: np.ndarray) -> None:
@@ -71,7 +71,7 @@ def test_the_plane_of_an_object_is_found(symmetric: np.ndarray) -> None:
     prepared = mirrors.prepare(views)
     found = the_plane(prepared, poses)
     assert found.plane is not None
-    plane = found.plane.numpy() * np.sign(found.plane.numpy()[:3] @ NORMAL)
+    plane = found.plane * np.sign(found.plane[:3] @ NORMAL)
     assert np.degrees(np.arccos(plane[:3] @ NORMAL)) < 2
     assert plane[3] == pytest.approx(OFFSET, abs=0.02)
     assert evidence(prepared, found) > SURELY
@@ -81,13 +81,14 @@ def test_the_plane_of_an_object_is_found(symmetric: np.ndarray) -> None:
 def test_planes_sought_together_are_those_of_each(symmetric: np.ndarray) -> None:
     views, poses = look(symmetric, CAMERAS)
     prepared, wrong = mirrors.prepare(views), poses.copy()
-    wrong[1, :3, :3] = rotation_of(torch.tensor([0.0, 0.3, 0.1])).numpy() @ wrong[1, :3, :3]
+    wrong[1, :3, :3] = rotation_of(np.array([0.0, 0.3, 0.1])) @ wrong[1, :3, :3]
     both = mirrors.find(prepared, together([as_rig(poses), as_rig(wrong)]))
     for rig, cameras in zip(both.apart(), (poses, wrong), strict=True):
         alone = the_plane(prepared, cameras)
-        torch.testing.assert_close(rig.poses, alone.poses)
-        torch.testing.assert_close(rig.plane, alone.plane, atol=1e-3, rtol=0)
-    assert (mirrors.evidence(prepared, both).diff() < -1).all()
+        np.testing.assert_allclose(rig.poses, alone.poses)
+        np.testing.assert_allclose(rig.plane, alone.plane, atol=1e-3)
+    right, less = mirrors.evidence(prepared, both)
+    assert less < right - 1
 
 
 def test_an_object_without_a_plane_is_not_taken_for_symmetric() -> None:
@@ -98,14 +99,18 @@ def test_an_object_without_a_plane_is_not_taken_for_symmetric() -> None:
     assert mirrors.certain_plane(prepared, found) is mirrors.certain_plane(prepared, as_rig(poses)) is None
 
 
+def turned(degrees: float, seed: int) -> np.ndarray:
+    """Three rotations of so much about random axes."""
+    axes = torch.nn.functional.normalize(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed)), dim=1)
+    return rotation_of(np.radians(degrees) * axes.double().numpy())
+
+
 @pytest.mark.parametrize("degrees", [20.0, 60.0])
 def test_wrong_cameras_find_no_plane(symmetric: np.ndarray, degrees: float) -> None:
     views, poses = look(symmetric, CAMERAS)
     prepared = mirrors.prepare(views)
     right = evidence(prepared, the_plane(prepared, poses))
-    turns = torch.randn(3, 3, generator=torch.Generator().manual_seed(1))
-    turns *= np.radians(degrees) / turns.norm(dim=1, keepdim=True)
-    poses[1:, :3, :3] = rotation_of(turns).numpy() @ poses[1:, :3, :3]
+    poses[1:, :3, :3] = turned(degrees, seed=1) @ poses[1:, :3, :3]
     assert evidence(prepared, the_plane(prepared, poses)) < min(right - 2, SURELY)
 
 
@@ -115,13 +120,11 @@ def test_bundle_adjustment_moves_cameras_and_plane(symmetric: np.ndarray) -> Non
     prepared, errors = bundle.prepare(views), []
     for seed in range(4):
         wrong = poses.copy()
-        turns = torch.randn(3, 3, generator=torch.Generator().manual_seed(seed))
-        turns *= np.radians(6) / turns.norm(dim=1, keepdim=True)
-        wrong[1:, :3, :3] = rotation_of(turns).numpy() @ poses[1:, :3, :3]
+        wrong[1:, :3, :3] = turned(6, seed) @ poses[1:, :3, :3]
         for rig in (as_rig(wrong), the_plane(mirrors.prepare(views), wrong)):
             for miss in mirrors.MISSES:
                 rig = bundle.adjust(prepared, rig, None, miss=miss)
-            errors.append(rotation_angle(rig.poses[1:, :3, :3].numpy() @ poses[1:, :3, :3].transpose(0, 2, 1)).mean())
+            errors.append(rotation_angle(rig.poses[1:, :3, :3] @ poses[1:, :3, :3].transpose(0, 2, 1)).mean())
     alone, mirrored = np.mean(errors[::2]), np.mean(errors[1::2])
     assert mirrored < 0.8 * alone, errors
 
@@ -131,30 +134,19 @@ def test_slopes_are_those_of_small_moves(symmetric: np.ndarray, zooming: bool) -
     """Against differences of the terms, at the same points."""
     views, poses = look(symmetric, CAMERAS)
     prepared = mirrors.prepare(views)
-    rig = as_rig(poses, PLANE + [0.03, -0.02, 0.01, 0.04])
-    rig = Rig(rig.poses, rig.zoom, torch.cat([rig.plane[:3] / rig.plane[:3].norm(), rig.plane[3:]]))  # type: ignore[index]
+    plane = PLANE + [0.03, -0.02, 0.01, 0.04]
+    plane[:3] /= np.linalg.norm(plane[:3])
+    rig = as_rig(poses, plane).zoomed(np.float64(1.02))
     points = mirrors.touching(prepared.fine, rig.alone())
-    found = mirrors.slope(prepared, rig, points, zooming)
+    found = rig.slope_of_move(mirrors.slopes(prepared, rig, points), zooming)
     step = 2e-4
-    differences = torch.stack([
-        (mirrors.terms(prepared, rig.moved(shift), points).total()
-         - mirrors.terms(prepared, rig.moved(-shift), points).total()) / (2 * step)
-        for shift in step * torch.eye(rig.parameters(zooming))
+    differences = np.array([
+        float(mirrors.terms(prepared, rig.moved(shift), points).total()
+              - mirrors.terms(prepared, rig.moved(-shift), points).total()) / (2 * step)
+        for shift in step * np.eye(rig.parameters(zooming))
     ])
     assert len(found) == 18 + zooming + 3
-    assert float((found - differences).norm()) < 0.05 * float(differences.norm())
-
-
-def test_planes_tilt_in_all_directions() -> None:
-    planes = torch.nn.functional.normalize(torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), dim=1)
-    planes = torch.cat([planes, torch.ones(5, 1)], 1)
-    moved = tilted(planes[:, None], 0.1 * torch.eye(3).expand(5, 3, 3))
-    torch.testing.assert_close(moved[..., :3].norm(dim=-1), torch.ones(5, 3))
-    torch.testing.assert_close(moved[:, 2], planes + torch.tensor([0, 0, 0, 0.1]))
-    turned = moved[:, :2, :3] - planes[:, None, :3]
-    assert (turned.norm(dim=-1) > 0.09).all()
-    assert ((turned[:, 0] * turned[:, 1]).sum(-1).abs() < 0.001).all()
-    torch.testing.assert_close(tilted(planes, torch.zeros(5, 3)), planes)
+    assert np.linalg.norm(found - differences) < 0.05 * np.linalg.norm(differences)
 
 
 def test_no_photo_is_needed_of_what_is_mirrored(symmetric: np.ndarray) -> None:

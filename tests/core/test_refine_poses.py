@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from pflrm.core import agreement
 from pflrm.core import refine_poses as refining
 from pflrm.core.cameras import (
@@ -140,7 +139,7 @@ def test_of_two_explanations_the_right_one_wins(views: list[SimpleNamespace], tr
 def test_the_true_cameras_score_best(views: list[SimpleNamespace], true_poses: np.ndarray) -> None:
     scene = agreement.prepare(views, pixels=192, depths=28)
     scores = [
-        agreement.judge(scene, rig_of(torch.from_numpy(disturbed(true_poses, degrees, seed=4)).float()))[0]
+        agreement.judge(scene, rig_of(disturbed(true_poses, degrees, seed=4)))[0]
         for degrees in (0.0, 3.0, 8.0, 20.0)
     ]
     assert scores == sorted(scores, reverse=True)
@@ -163,8 +162,7 @@ def test_a_thin_object_is_met_between_the_coarse_depths() -> None:
         ))
         poses.append(world_to_view)
     scene = agreement.prepare(views, pixels=64, depths=12)
-    cameras = torch.from_numpy(np.array(poses)).float()
-    score, surface = agreement.judge(scene, rig_of(cameras))
+    score, surface = agreement.judge(scene, rig_of(np.array(poses)))
     enters, leaves = surface.found.ends[0].T
     deepest = enters + surface.found.shares[0, :, 0] * (leaves - enters)
     assert np.median(np.abs(deepest)) < 0.1

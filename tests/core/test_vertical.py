@@ -105,8 +105,10 @@ def test_one_vertical_for_all_that_know_it():
         scene = agreement.prepare(views, pixels=32, depths=8)
         if not knowing:
             scene = replace(scene, verticals=replace(scene.verticals, up=torch.zeros(4, 3)))
-        _, surface = agreement.judge(scene, rig_of(poses))
-        return -float(agreement.terms_at(scene, rig_of(poses), surface)[-1].total())
+        rig = rig_of(poses.numpy())
+        _, surface = agreement.judge(scene, rig)
+        (*_, tilts), _ = agreement.terms_at(scene, rig, surface)
+        return -float(tilts.total())
 
     assert cost(true, True) < 0.01
     assert cost(tilted, True) > 1

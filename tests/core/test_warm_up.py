@@ -9,7 +9,8 @@ import sys
 SCRIPT = """
 import numpy as np, torch
 from pflrm.core import (
-    hull_rays, lookup, outline_rays, pair_rays, passage, ray_marching, slopes, smoothness, surface, verticals, warm_up
+    habits, hull_grid, hull_rays, lookup, match_rays, outline_rays, pair_rays, passage, ray_marching, slopes,
+    smoothness, surface, verticals, warm_up
 )
 from pflrm.core.observations import Observations
 from pflrm.core.refine import refine_field
@@ -21,7 +22,8 @@ from pflrm.core.model import Field
 
 def compiled():
     modules = (
-        hull_rays, lookup, outline_rays, pair_rays, passage, ray_marching, slopes, smoothness, surface, verticals
+        habits, hull_grid, hull_rays, lookup, match_rays, outline_rays, pair_rays, passage, ray_marching, slopes,
+        smoothness, surface, verticals
     )
     return {f"{module.__name__}.{name}": len(one.signatures) for module in modules for name, one in vars(module).items()
             if hasattr(one, "signatures")}
