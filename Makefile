@@ -33,11 +33,11 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/python tests/gui/build_blender.py > /dev/null || true
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/gui
-	$(BIN)/python -m pytest tests/gui
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/gui
 
 gui-test: $(VENV)/ready
 	$(BIN)/python tests/gui/build_blender.py
-	$(BIN)/python -m pytest tests/gui
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/gui
 
 package: $(VENV)/ready
 	$(BIN)/python tests/build_extension.py dist
