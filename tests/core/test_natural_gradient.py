@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from pflrm.core import agreement, bundle, correspondences, mirrors
+from pflrm.core import agreement, bundle, correspondences, mirrors, natural_gradient
 from pflrm.core.information import Terms, directions
-from pflrm.core.natural_gradient import DIFFERENCE, Goal, Look, Pull, _ascent, _Place, climb, explore
+from pflrm.core.natural_gradient import DIFFERENCE, HOPE, Goal, Look, Pull, _ascent, _Place, climb, explore
 from pflrm.core.rigs import Rig, rig_of
 from pflrm.tests.core.painted_box import box_view, cameras_around, disturbed, lively, taken_for
 from scipy.spatial.transform import Rotation
@@ -94,8 +94,8 @@ def test_a_focal_length_that_nobody_told_is_found(true_poses: np.ndarray, zoom: 
 
 
 def test_a_leap_without_hope_is_given_up(goal: Goal, true_poses: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From far below the true cameras no short climb leads above them: it need not be walked to its end. What is a
-    little higher may be reached."""
+    """From far below the true cameras no short climb leads above them: it need not be walked to its end. Who
+    has more hope walks on."""
     looks, look = [], Goal.look
 
     def counted(self: Goal, rig: Rig) -> tuple[float, Look]:
@@ -104,8 +104,9 @@ def test_a_leap_without_hope_is_given_up(goal: Goal, true_poses: np.ndarray, mon
 
     monkeypatch.setattr(Goal, "look", counted)
     far, ways = _Place.at(goal, as_rig(disturbed(true_poses, 25, seed=2))), 0.05 * np.eye(18)
-    counts = []
-    for wanted in (-np.inf, goal.look(as_rig(true_poses))[0], far.score + 0.5):
+    true, counts = goal.look(as_rig(true_poses))[0], []
+    for wanted, hope in ((-np.inf, HOPE), (true, HOPE), (true, np.inf)):
+        monkeypatch.setattr(natural_gradient, "HOPE", hope)
         looks.clear()
         _ascent(goal, far, ways, steps=12, wanted=wanted)
         counts.append(len(looks))
