@@ -11,7 +11,7 @@ import torch
 
 DIFFERENCE = 1e-3  # by which parameters are changed to find the slope
 DAMPING, LEAST_DAMPING = 0.1, 1e-4  # in shares of the curvature: at first, and at least
-DAMPINGS = np.array([1.0, 8.0, 64.0, 512.0])  # times the last one, all tried
+DAMPINGS = 8.0 ** np.arange(6)  # times the last one, all tried
 LONGEST = 0.2  # that any parameter goes in one step
 
 
@@ -41,7 +41,8 @@ class Residuals:
 def step(
     residuals: Callable[[np.ndarray], Sequence[Residuals]], size: int, damping: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One step for the better.
+    """One step for the better; of those that are, the longest. What slides when parameters change, and is held fast
+    within a step, holds them back: the step of the least cost gets nowhere.
 
     :param residuals: of B problems after moves (B, J, P).
     :param size: P.
@@ -64,8 +65,8 @@ def step(
     moves = -torch.linalg.solve(held, torch.from_numpy(slope)[:, None, :, None]).numpy()[..., 0]
     moves *= np.minimum(LONGEST / np.abs(moves).max(-1, keepdims=True).clip(1e-9), 1)
     costs = np.sum([part.cost() for part in residuals(moves)], 0)
-    each, least = np.arange(len(damping)), costs.argmin(1)
-    better = costs[each, least] < cost
-    moves = np.where(better[:, None], moves[each, least], 0)
-    damping = damping * np.where(better, DAMPINGS[least] / DAMPINGS[1], DAMPINGS[1] * DAMPINGS[-1])
+    lower = costs < cost[:, None]
+    better, first = lower.any(1), lower.argmax(1)
+    moves = np.where(better[:, None], moves[np.arange(len(first)), first], 0)
+    damping = damping * np.where(better, DAMPINGS[first] / DAMPINGS[1], DAMPINGS[1] * DAMPINGS[-1])
     return moves, cost, np.maximum(damping, LEAST_DAMPING)

@@ -53,3 +53,15 @@ def test_what_cannot_become_better_stays() -> None:
     assert not moves.any()
     assert not cost.any()
     assert (damping > [0.1, 1.0]).all()
+
+
+def test_of_steps_that_are_better_the_longest_is_taken() -> None:
+    """Though a shorter one would cost less: what is held fast within a step makes it so."""
+
+    def residuals(moves: np.ndarray) -> list[Residuals]:
+        steep, far = 1 - 10 * moves, np.where(moves > 0.05, 0.9, 0.5)
+        return [Residuals(np.where(np.abs(moves) < 0.005, steep, far)[..., None], np.ones(1), robust=False)]
+
+    ((move,),), _, (damping,) = least_squares.step(residuals, 1, np.array([0.1]))
+    assert move == pytest.approx(10 / 110, rel=1e-3)
+    assert damping < 0.1
