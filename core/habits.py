@@ -24,7 +24,8 @@ def habits(R, T, zoom, vertical, up, elevation):
     :returns: by their tilts (V,); by all else; and the slopes (V, 3, 3), (V, 3) and () of the sum along R, T and zoom.
     """
     views = len(R)
-    tilts, slope_R, slope_T = np.zeros(views, np.float32), np.zeros((views, 3, 3), np.float32), np.zeros((views, 3))
+    tilts, slope_R = np.zeros(views, np.float32), np.zeros((views, 3, 3), np.float32)
+    slope_T = np.zeros((views, 3), np.float32)
     for view in range(views):
         x, y, z = 0.0, 0.0, 0.0
         for j in range(3):

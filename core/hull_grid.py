@@ -6,7 +6,7 @@ V, G, N, K are views, cells along the side of the grid, rays, and samples along 
 import numpy as np
 
 from .jit import FAR, device, f32, host
-from .lookup import CLOSEST, edge_at
+from .lookup import CLOSEST, edge_at, turned, turned_back
 
 ZERO, ONE, TWO, HALF = f32(0), f32(1), f32(2), f32(0.5)
 
@@ -25,12 +25,12 @@ def depth_inside(distance, intrinsics, R, T, line):
         fx, fy, cx, cy = intrinsics[view]
         for i in range(cells):
             for j in range(cells):
-                start = _turned(R[view], T[view], line[0], line[j], line[i])
+                x, y, depth = turned(R[view], (line[0], line[j], line[i]))
                 for k in range(cells):
                     on = line[k] - line[0]
-                    z = max(start[2] + on * R[view, 2, 0], CLOSEST)
-                    u = TWO * ((start[0] + on * R[view, 0, 0]) / z * fx + cx) - ONE
-                    v = TWO * ((start[1] + on * R[view, 1, 0]) / z * fy + cy) - ONE
+                    z = max(depth + T[view, 2] + on * R[view, 2, 0], CLOSEST)
+                    u = TWO * ((x + T[view, 0] + on * R[view, 0, 0]) / z * fx + cx) - ONE
+                    v = TWO * ((y + T[view, 1] + on * R[view, 1, 0]) / z * fy + cy) - ONE
                     inside[i, j, k] = min(inside[i, j, k], edge_at(distance, view, u, v)[0] * z / (TWO * fx))
     return inside
 
@@ -48,29 +48,13 @@ def first_met(inside, extent, slack, intrinsics, R, T, position, depth):
     for ray in range(len(position)):
         x, y = (HALF * (position[ray, 0] + ONE) - cx) / fx, (HALF * (position[ray, 1] + ONE) - cy) / fy
         for k in range(len(depth)):
-            point = _turned_back(R, x * depth[k] - T[0], y * depth[k] - T[1], depth[k] - T[2])
+            point = turned_back(R, (x * depth[k] - T[0], y * depth[k] - T[1], depth[k] - T[2]))
             meets[ray] = _between(inside, point, extent) > -slack
             if k == 0 or meets[ray]:
                 points[ray, 0], points[ray, 1], points[ray, 2] = point
             if meets[ray]:
                 break
     return points, meets
-
-
-@device
-def _turned(R, T, x, y, z):
-    return (
-        R[0, 0] * x + R[0, 1] * y + R[0, 2] * z + T[0], R[1, 0] * x + R[1, 1] * y + R[1, 2] * z + T[1],
-        R[2, 0] * x + R[2, 1] * y + R[2, 2] * z + T[2],
-    )
-
-
-@device
-def _turned_back(R, x, y, z):
-    return (
-        R[0, 0] * x + R[1, 0] * y + R[2, 0] * z, R[0, 1] * x + R[1, 1] * y + R[2, 1] * z,
-        R[0, 2] * x + R[1, 2] * y + R[2, 2] * z,
-    )
 
 
 @device

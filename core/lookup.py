@@ -36,21 +36,31 @@ class Predicted(NamedTuple):
 
 
 @device
+def turned(R, vector):
+    """A rotation (3, 3) of a vector."""
+    return (
+        R[0, 0] * vector[0] + R[0, 1] * vector[1] + R[0, 2] * vector[2],
+        R[1, 0] * vector[0] + R[1, 1] * vector[1] + R[1, 2] * vector[2],
+        R[2, 0] * vector[0] + R[2, 1] * vector[1] + R[2, 2] * vector[2],
+    )
+
+
+@device
+def turned_back(R, vector):
+    """Its inverse."""
+    return (
+        R[0, 0] * vector[0] + R[1, 0] * vector[1] + R[2, 0] * vector[2],
+        R[0, 1] * vector[0] + R[1, 1] * vector[1] + R[2, 1] * vector[2],
+        R[0, 2] * vector[0] + R[1, 2] * vector[1] + R[2, 2] * vector[2],
+    )
+
+
+@device
 def world_ray(views, R, T, zoom, source, pixel):
     """The ray of a pixel: where it starts, and by how much it goes on for a unit of depth, both in the world."""
-    x, y = views.rays[source, pixel, 0] / zoom, views.rays[source, pixel, 1] / zoom
-    a, b, c = T[source, 0], T[source, 1], T[source, 2]
-    start = (
-        -(R[source, 0, 0] * a + R[source, 1, 0] * b + R[source, 2, 0] * c),
-        -(R[source, 0, 1] * a + R[source, 1, 1] * b + R[source, 2, 1] * c),
-        -(R[source, 0, 2] * a + R[source, 1, 2] * b + R[source, 2, 2] * c),
-    )
-    direction = (
-        R[source, 0, 0] * x + R[source, 1, 0] * y + R[source, 2, 0],
-        R[source, 0, 1] * x + R[source, 1, 1] * y + R[source, 2, 1],
-        R[source, 0, 2] * x + R[source, 1, 2] * y + R[source, 2, 2],
-    )
-    return start, direction
+    direction = turned_back(R[source], (views.rays[source, pixel, 0] / zoom, views.rays[source, pixel, 1] / zoom, ONE))
+    x, y, z = turned_back(R[source], T[source])
+    return (-x, -y, -z), direction
 
 
 @device

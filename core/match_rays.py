@@ -4,8 +4,8 @@ B, V, N, C are sets of cameras, views, matches and corners. R (B, V, 3, 3) and T
 view; ``matches`` are the arrays of :class:`.correspondences.Matches`. The depth of a corner is eliminated: for every
 set of cameras it is the best one (variable projection, Golub and Pereyra, 1973).
 
-A corner at depth d is missed by (d · slope + start) · focal / (d · turned + shift) across the view, linear but for the
-last. These numbers of a match are its ``ways`` (N, 8): slope and start along both axes, turned, shift, both focal
+A corner at depth d is missed by (d · slope + start) · focal / (d · turn + shift) across the view, linear but for the
+last. These numbers of a match are its ``ways`` (N, 8): slope and start along both axes, turn, shift, both focal
 lengths.
 """
 
@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from .jit import device, f32, host
+from .lookup import turned, turned_back
 
 BEHIND, DEPTH_SPREAD = f32(0.06), f32(0.12)  # how far behind the hull's front the surface lies; radii of the object
 MATCH_WEIGHT, DEPTH_WEIGHT = f32(0.15), f32(0.01)  # neighbouring corners err alike: each counts little
@@ -91,13 +92,13 @@ def _look(intrinsics, R, T, zoom, first, second, here, there, ways):
     for match in range(len(first)):
         one, other, way = first[match], second[match], ways[match]
         ray = _ray(intrinsics[one], here[match], zoom)
-        turned, shift = _other_way(R, T, one, other, ray)
+        ahead, shift = _other_way(R, T, one, other, ray)
         flat, focal = _flat(intrinsics[other], there[match], zoom)
         for axis in range(2):
-            way[axis] = turned[axis] - flat[axis] * turned[2]
+            way[axis] = ahead[axis] - flat[axis] * ahead[2]
             way[2 + axis] = shift[axis] - flat[axis] * shift[2]
             way[6 + axis] = focal[axis]
-        way[4], way[5] = turned[2], shift[2]
+        way[4], way[5] = ahead[2], shift[2]
 
 
 @device
@@ -119,26 +120,8 @@ def _flat(intrinsics, there, zoom):
 @device
 def _other_way(R, T, one, other, ray):
     """The ray of one camera as another one has it: its direction, and where it begins."""
-    q, p = _in_world(R[one], ray), _in_world(R[one], T[one])
-    return (
-        _row(R[other], 0, q), _row(R[other], 1, q), _row(R[other], 2, q)
-    ), (
-        T[other, 0] - _row(R[other], 0, p), T[other, 1] - _row(R[other], 1, p), T[other, 2] - _row(R[other], 2, p)
-    )
-
-
-@device
-def _row(R, i, vector):
-    return R[i, 0] * vector[0] + R[i, 1] * vector[1] + R[i, 2] * vector[2]
-
-
-@device
-def _in_world(R, vector):
-    return (
-        R[0, 0] * vector[0] + R[1, 0] * vector[1] + R[2, 0] * vector[2],
-        R[0, 1] * vector[0] + R[1, 1] * vector[1] + R[2, 1] * vector[2],
-        R[0, 2] * vector[0] + R[1, 2] * vector[1] + R[2, 2] * vector[2],
-    )
+    x, y, z = turned(R[other], turned_back(R[one], T[one]))
+    return turned(R[other], turned_back(R[one], ray)), (T[other, 0] - x, T[other, 1] - y, T[other, 2] - z)
 
 
 @device
@@ -195,12 +178,13 @@ def _carry(
     by_shift = by_u[1], by_v[1], by_z - flat[0] * by_u[1] - flat[1] * by_v[1]
     by_zoom = by_both + flat[0] * (by_u[0] * way[4] + by_u[1] * way[5])
     by_zoom += flat[1] * (by_v[0] * way[4] + by_v[1] * way[5])
-    direction, start = _in_world(R[one], ray), _in_world(R[one], T[one])
-    by_direction, by_start = _in_world(R[other], by_turned), _in_world(R[other], by_shift)
+    direction, start = turned_back(R[one], ray), turned_back(R[one], T[one])
+    by_direction, by_start = turned_back(R[other], by_turned), turned_back(R[other], by_shift)
+    by_ray, by_T = turned(R[one], by_direction), turned(R[one], by_start)
+    by_zoom -= ray[0] * by_ray[0] + ray[1] * by_ray[1]
     for i in range(3):
         slope_T[other, i] += by_shift[i]
-        slope_T[one, i] -= _row(R[one], i, by_start)
-        by_zoom -= ray[i] * _row(R[one], i, by_direction) if i < 2 else ZERO
+        slope_T[one, i] -= by_T[i]
         for j in range(3):
             slope_R[other, i, j] += by_turned[i] * direction[j] - by_shift[i] * start[j]
             slope_R[one, i, j] += ray[i] * by_direction[j] - T[one, i] * by_start[j]
